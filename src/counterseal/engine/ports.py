@@ -32,7 +32,6 @@ from counterseal.kernel.ids import (
     ListenerId,
     OfferedCertificateId,
     OfferId,
-    OutboxId,
     PartnerId,
     StationId,
     TrustRequestId,
@@ -503,6 +502,3 @@ class Ports:
     host_name: str
     """Right-hand side of the Message-IDs we make."""
     settings: Mapping[str, str] = field(default_factory=dict)
-
-
-__all__ = ["Channel", "Sequence"]  # re-exported for adapters' signatures
