@@ -12,7 +12,16 @@ from typing import Final
 
 from counterseal.protocols.oftp2.commands import LAYOUTS, READY_MESSAGE, SSRM, Command, Layout
 from counterseal.protocols.oftp2.errors import BufferSizeError, InvalidField, InvalidValue, UnknownCommand
-from counterseal.protocols.oftp2.formats import CR, CR_VALUES, Field, Kind, Value, build_field, outside_alphabet, parse_field
+from counterseal.protocols.oftp2.formats import (
+    CR,
+    CR_VALUES,
+    Field,
+    Kind,
+    Value,
+    build_field,
+    outside_alphabet,
+    parse_field,
+)
 from counterseal.protocols.oftp2.quirks import Quirk
 
 HEADER_OCTETS: Final = 4

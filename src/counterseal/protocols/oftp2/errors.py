@@ -1,9 +1,9 @@
 """Faults of an OFTP2 session and of its files; each carries the reason code that tells the peer (RFC 5024 §5.3.10, §5.3.11).
 
-    OFTPFault (PeerFault)      ends the session; ``esid`` is what the peer is told
-    FileFault (PeerFault)      spoils one file; ``efna`` is what the peer is told
-    ReceiptFault (PeerFault)   a received EERP or NERP that proves nothing; the peer is told nothing (§3.3.5 note 4)
-    WrongState, InvalidValue (CallerFault)
+OFTPFault (PeerFault)      ends the session; ``esid`` is what the peer is told
+FileFault (PeerFault)      spoils one file; ``efna`` is what the peer is told
+ReceiptFault (PeerFault)   a received EERP or NERP that proves nothing; the peer is told nothing (§3.3.5 note 4)
+WrongState, InvalidValue (CallerFault)
 """
 
 from typing import ClassVar

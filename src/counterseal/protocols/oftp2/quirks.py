@@ -22,6 +22,7 @@ class Quirk(StrEnum):
     BLANK_NUMBER = "oftp2.blank-number"
     BLANK_FLAG = "oftp2.blank-flag"
     INVALID_UTF8 = "oftp2.invalid-utf-8"
+    EARLY_END_OF_FILE = "oftp2.early-end-of-file"
     LATE_CREDIT = "oftp2.late-credit"
     NO_END_OF_RECORD = "oftp2.no-end-of-record"
     INNER_END_OF_RECORD = "oftp2.inner-end-of-record"
@@ -64,9 +65,10 @@ RULES: Final[dict[Quirk, Rule]] = {
     Quirk.BLANK_FLAG: Rule(text="a Y/N field is blank; it was read as N", fault=InvalidField),
     Quirk.INVALID_UTF8: Rule(text="a text field is not UTF-8; broken octets were replaced", fault=InvalidField),
     # 5
-    Quirk.LATE_CREDIT: Rule(
-        text="a CDT came after EFID; credit is void then (§5.3.2, 9.10)", fault=ProtocolViolation
+    Quirk.EARLY_END_OF_FILE: Rule(
+        text="EFID came at credit 0, before the CDT that it has to wait for (9.11 note 1)", fault=ProtocolViolation
     ),
+    Quirk.LATE_CREDIT: Rule(text="a CDT came after EFID; credit is void then (§5.3.2, 9.10)", fault=ProtocolViolation),
     # 6
     Quirk.NO_END_OF_RECORD: Rule(
         text="an unstructured or text file ended without the end-of-record flag (§7.2)", fault=InvalidField
@@ -93,15 +95,14 @@ RULES: Final[dict[Quirk, Rule]] = {
     ),
     # 30
     Quirk.EMPTY_SUBRECORDS: Rule(
-        text="subrecords of length zero inside records; switch buffer compression off for this partner", fault=InvalidField
+        text="subrecords of length zero inside records; switch buffer compression off for this partner",
+        fault=InvalidField,
     ),
     Quirk.RESTART_RAISED: Rule(
         text="the answer offers restart or compression although it was not offered; it stays off (§5.3.2)",
         fault=InvalidField,
     ),
-    Quirk.SPECIAL_LOGIC: Rule(
-        text="special logic is offered over TCP; it stays off (§5.3.2)", fault=InvalidField
-    ),
+    Quirk.SPECIAL_LOGIC: Rule(text="special logic is offered over TCP; it stays off (§5.3.2)", fault=InvalidField),
     Quirk.NEWER_LEVEL: Rule(text="a level above 5 is offered; level 5 is used (§5.3.2)", fault=InvalidField),
     Quirk.END_OUT_OF_TURN: Rule(
         text="a normal end of session came out of turn and counts as an abort (9.12 D)", fault=ProtocolViolation
