@@ -78,7 +78,8 @@ def _digest(form: CertificateForm) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA
 
 
 def _subject(form: CertificateForm) -> x509.Name:
-    """From the general to the particular, as most certificates have it."""
+    """From the general to the particular, as most certificates have it; the e-mail address stands in the alternative names
+    only (RFC 5280 4.1.2.6)."""
     if not form.common_name.strip():
         raise InvalidForm("the common name is empty")
     fields = (
@@ -88,7 +89,6 @@ def _subject(form: CertificateForm) -> x509.Name:
         ("organisation", NameOID.ORGANIZATION_NAME, form.organisation),
         ("unit", NameOID.ORGANIZATIONAL_UNIT_NAME, form.unit),
         ("common name", NameOID.COMMON_NAME, form.common_name),
-        ("e-mail address", NameOID.EMAIL_ADDRESS, form.email),
     )
     attributes = []
     for name, oid, text in fields:

@@ -37,15 +37,17 @@ class KeyNotDecrypted(PeerFault):
     code = "vault.decryption-failed"
 
 
+# SHA-1: suites 01, 03 and 05 of OFTP2 sign with it where the caller's policy names it.
 _HASHES: Final[dict[Digest, hashes.HashAlgorithm]] = {
-    Digest.SHA1: hashes.SHA1(),  # suites 01, 03 and 05 of OFTP2 sign with it; the caller's policy names it
+    Digest.SHA1: hashes.SHA1(),  # noqa: S303
     Digest.SHA256: hashes.SHA256(),
     Digest.SHA384: hashes.SHA384(),
     Digest.SHA512: hashes.SHA512(),
 }
 
+# SHA-1 is the default of OAEP (RFC 8017 A.2.1) and sound there.
 _OAEP: Final[dict[KeyTransport, hashes.HashAlgorithm]] = {
-    KeyTransport.RSA_OAEP_SHA1: hashes.SHA1(),  # the default of OAEP (RFC 8017 A.2.1), sound there
+    KeyTransport.RSA_OAEP_SHA1: hashes.SHA1(),  # noqa: S303
     KeyTransport.RSA_OAEP_SHA256: hashes.SHA256(),
     KeyTransport.RSA_OAEP_SHA384: hashes.SHA384(),
     KeyTransport.RSA_OAEP_SHA512: hashes.SHA512(),

@@ -1,0 +1,210 @@
+"""``FolderBlobs``: one file per payload, in 256 folders, complete or not there at all.
+
+    blobs/
+      incoming/<random>          being written; nobody reads here, a crash leaves it behind, ``sweep`` removes it
+      ab/ab12...ef               committed
+
+A commit is: fsync of the file, rename into its folder, fsync of that folder. The rename is what makes the payload exist, and only the
+folder's fsync makes the rename outlast a power cut, so neither fsync can be left out. The 256 folders are made, and their own
+names made durable, when the store is opened; a commit never makes one. (Writing in the final folder and linking an unnamed
+``O_TMPFILE`` would save no fsync, and is not there on every file system.)
+
+The name is random: no text of a partner ever becomes part of a path.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from counterseal.engine.ports import BlobTooLarge, BlobUnavailable
+from counterseal.kernel.clock import utc
+from counterseal.kernel.errors import CallerFault
+from counterseal.kernel.ids import BlobId
+
+CHUNK_BYTES: Final = 256 * 1024
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_INCOMING: Final = "incoming"
+
+
+class BlobClosed(CallerFault):
+    """Written to after commit or abort."""
+
+    code = "blobs.closed"
+
+
+def _unavailable(what: str, error: OSError) -> BlobUnavailable:
+    return BlobUnavailable(f"the payload store cannot {what}: {error.strerror or type(error).__name__}")
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class FolderBlobWriter:
+    """One payload on its way; used by one thread at a time."""
+
+    def __init__(self, root: Path, *, max_bytes: int | None) -> None:
+        self._root = root
+        self._max_bytes = max_bytes
+        self._size = 0
+        self._name = os.urandom(16).hex()
+        self._path = root / _INCOMING / self._name
+        try:
+            self._descriptor: int | None = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except OSError as error:
+            raise _unavailable("be written", error) from error
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        if self._descriptor is None:
+            raise BlobClosed("the payload is committed or given up already")
+        rest = memoryview(chunk).cast("B")
+        if self._max_bytes is not None and self._size + len(rest) > self._max_bytes:
+            self.abort()
+            raise BlobTooLarge(f"the payload is larger than {self._max_bytes} octets")
+        try:
+            while rest:
+                written = os.write(self._descriptor, rest)
+                self._size += written
+                rest = rest[written:]
+        except OSError as error:
+            self.abort()
+            raise _unavailable("be written", error) from error
+
+    def commit(self) -> BlobId:
+        if self._descriptor is None:
+            raise BlobClosed("the payload is committed or given up already")
+        target = self._root / self._name[:2] / self._name
+        try:
+            os.fsync(self._descriptor)
+            self._path.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            self.abort()
+            with suppress(OSError):
+                target.unlink()
+            raise _unavailable("keep the payload", error) from error
+        os.close(self._descriptor)
+        self._descriptor = None
+        return BlobId(self._name)
+
+    def abort(self) -> None:
+        if self._descriptor is None:
+            return
+        os.close(self._descriptor)
+        self._descriptor = None
+        with suppress(OSError):  # what stays is a leftover; the sweep takes it
+            self._path.unlink()
+
+
+class FolderBlobs:
+    """Safe to use from several threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        """Makes the folders that are missing. Raises ``BlobUnavailable``."""
+        self._root = root
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folders()
+        except OSError as error:
+            raise _unavailable("be opened", error) from error
+
+    def _make_folders(self) -> None:
+        """``incoming`` last: where it is, all the others are, and their names are durable."""
+        incoming = self._root / _INCOMING
+        if incoming.is_dir():
+            return
+        for number in range(256):
+            (self._root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(self._root)
+        incoming.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(self._root)
+        _sync_folder(self._root.parent)
+
+    def create(self, *, max_bytes: int | None) -> FolderBlobWriter:
+        return FolderBlobWriter(self._root, max_bytes=max_bytes)
+
+    def _path(self, blob_id: BlobId) -> Path:
+        if not _ID.fullmatch(blob_id):
+            raise BlobUnavailable("there is no payload with this id")
+        return self._root / blob_id[:2] / blob_id
+
+    def read(self, blob_id: BlobId, *, offset: int = 0) -> Iterator[bytes]:
+        """Opened by the call itself, so that a missing payload shows before the first chunk is asked for."""
+        path = self._path(blob_id)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            raise BlobUnavailable("the payload is not there any more") from None
+        except OSError as error:
+            raise _unavailable("be read", error) from error
+        return _Chunks(descriptor, offset)
+
+    def size(self, blob_id: BlobId) -> int:
+        try:
+            return self._path(blob_id).stat().st_size
+        except FileNotFoundError:
+            raise BlobUnavailable("the payload is not there any more") from None
+        except OSError as error:
+            raise _unavailable("be read", error) from error
+
+    def delete(self, blob_id: BlobId) -> None:
+        try:
+            self._path(blob_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unavailable("remove a payload", error) from error
+
+    def sweep(self, *, older_than: datetime) -> int:
+        """Counts by the time of the last write, so that a long upload that is still going on is left alone."""
+        before = utc(older_than).timestamp()
+        count = 0
+        try:
+            with os.scandir(self._root / _INCOMING) as entries:
+                for entry in entries:
+                    if entry.stat(follow_symlinks=False).st_mtime < before:
+                        Path(entry.path).unlink(missing_ok=True)
+                        count += 1
+        except OSError as error:
+            raise _unavailable("be swept", error) from error
+        return count
+
+
+class _Chunks:
+    """Reads on; closes the file at its end, at an error, or when nobody asks any more."""
+
+    def __init__(self, descriptor: int, offset: int) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._file.seek(offset)
+
+    def __iter__(self) -> "_Chunks":
+        return self
+
+    def __next__(self) -> bytes:
+        if self._file.closed:
+            raise StopIteration
+        try:
+            chunk = self._file.read(CHUNK_BYTES)
+        except OSError as error:
+            self._file.close()
+            raise _unavailable("be read", error) from error
+        if not chunk:
+            self._file.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __del__(self) -> None:
+        self._file.close()
