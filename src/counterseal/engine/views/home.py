@@ -140,8 +140,8 @@ def _needs(
     now: datetime,
 ) -> Iterable[Need]:
     for state in (ReceivedState.NEEDS_DECISION, ReceivedState.NEEDS_SECOND):
-        for row in received_list(reader, names.community, state=state).page.rows:
-            yield Need(kind=NeedKind.DECISION, offer=row, partner=row.partner_name, urgent=True)
+        for offer in received_list(reader, names.community, state=state).page.rows:
+            yield Need(kind=NeedKind.DECISION, offer=offer, partner=offer.partner_name, urgent=True)
     yield from _stuck(trouble)
     yield from _unanswered(reader, names, requests)
     for row in live:
