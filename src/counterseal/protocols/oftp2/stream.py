@@ -23,6 +23,7 @@ COMPRESSED: Final = 0x40
 FULL: Final = 63
 _FULL_HEADER: Final = b"?"  # 3F: no flags, 63 octets
 _STRIDE: Final = FULL + 1
+_FAST_FROM: Final = 8  # full subrecords in a buffer; in smaller ones the rest that they leave open is too dear
 _WINDOW: Final = 64  # full subrecords looked for at once behind an odd one
 _RUN: Final = re.compile(rb"(.)\1{3,}", re.DOTALL)  # a run of four saves an octet even between two literals
 
@@ -136,7 +137,7 @@ class BufferWriter:
         stream = self._held + octets if self._held else octets
         at = 0
         payload = self._full_per_buffer * FULL
-        if payload and not self._compress and self._used == 1:
+        if self._full_per_buffer >= _FAST_FROM and not self._compress:
             head = header(1 + self._full_per_buffer * _STRIDE) + b"D"
             split = _splitter(self._full_per_buffer).unpack_from
             while len(stream) - at > payload:
