@@ -77,8 +77,9 @@ def read_cem(xml: bytes, limits: Limits) -> ReadMessage:
         _SCHEMA.assertValid(root)
     except etree.DocumentInvalid as error:
         raise SchemaInvalid(f"not valid against the CEM schema: {_plain(error)}") from error
-    if len(root) > limits.max_trust_items + 2:
-        raise TooLarge(f"{len(root)} elements below the root; at most {limits.max_trust_items} decisions are taken")
+    items = sum(1 for _ in root.iterchildren(f"{_CEM}TrustRequest", f"{_CEM}TrustResponse"))
+    if items > limits.max_trust_items:
+        raise TooLarge(f"{items} certificates in one message; at most {limits.max_trust_items} are taken")
     try:
         message = _request(root, leniencies) if root.tag == _REQUEST else _response(root, leniencies)
     except IllegalValue as error:
