@@ -168,6 +168,11 @@ class Session:
         return self._machine.must_close
 
     @property
+    def held_octets(self) -> int:
+        """What the session holds of the wire: an exchange buffer that is not whole, and output that was not taken."""
+        return self._reassembler.pending_octets + self._machine.out_octets
+
+    @property
     def ended(self) -> bool:
         return self._machine.state in ENDED
 
