@@ -52,8 +52,12 @@ class SQLStore:
         """Opens the database and brings its tables up to date. Raises ``StoreUnavailable``."""
         self._database = _database(url)
         self._inside = threading.local()
-        with self._database.opening() as connection, faults.mapped():
-            migrate.bring_up_to_date(connection)
+        try:
+            with self._database.opening() as connection, faults.mapped():
+                migrate.bring_up_to_date(connection)
+        except BaseException:
+            self._database.close()
+            raise
 
     @classmethod
     def in_memory(cls) -> "SQLStore":
