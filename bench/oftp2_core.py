@@ -16,7 +16,7 @@ from counterseal.protocols.oftp2.commands import SFID
 from counterseal.protocols.oftp2.machine import INACTIVITY, Settings
 from counterseal.protocols.oftp2.negotiation import Mode, Offer
 from counterseal.protocols.oftp2.session import Session
-from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer
+from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer, read_fixed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHUNK = 1_000_000
@@ -24,14 +24,17 @@ CONTENT = (b"UNB+UNOC:3+4012345000009:14+4000004000002:14+101013:1043+0000000010
 BUFFER = 99_999
 
 
-def framing(*, chunks: int, ends: range | None, compress: bool, size: int = BUFFER) -> tuple[float, float]:
+def framing(*, chunks: int, ends: range | None, compress: bool, size: int, fixed: int) -> tuple[float, float]:
     def writer() -> BufferWriter:
         return BufferWriter(buffer_octets=size, single_record=ends is None, compress=compress)
 
     sender = writer()
     started = time.perf_counter()
     for _ in range(chunks):
-        sender.write(CONTENT, ends or ())
+        if fixed and ends:
+            sender.write_fixed(CONTENT, fixed, ends)
+        else:
+            sender.write(CONTENT, ends or ())
     sender.finish()
     sent = time.perf_counter() - started
     sender = writer()
@@ -43,7 +46,7 @@ def framing(*, chunks: int, ends: range | None, compress: bool, size: int = BUFF
         reassembler = Reassembler()
         for piece in pieces:
             for buffer in reassembler.feed(piece):
-                octets, _, _ = read_buffer(buffer)
+                octets, _, _ = read_fixed(buffer, fixed, total % fixed) if fixed else read_buffer(buffer)
                 total += len(octets)
     received = time.perf_counter() - started
     assert total == max(chunks // 10, 1) * 10 * CHUNK
@@ -105,14 +108,14 @@ def pair(*, chunks: int) -> float:
 def main() -> None:
     chunks = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     cases = {
-        "U": (chunks, None, False, BUFFER),
-        "U, 2 KiB buffers": (chunks, None, False, 2048),
-        "U, compressed": (max(chunks // 10, 1), None, True, BUFFER),
-        "F, records of 80": (max(chunks // 10, 1), range(80, CHUNK + 1, 80), False, BUFFER),
-        "V, records of 500": (max(chunks // 10, 1), range(500, CHUNK + 1, 500), False, BUFFER),
+        "U": (chunks, None, False, BUFFER, 0),
+        "U, 2 KiB buffers": (chunks, None, False, 2048, 0),
+        "U, compressed": (max(chunks // 10, 1), None, True, BUFFER, 0),
+        "F, records of 80": (max(chunks // 10, 1), range(80, CHUNK + 1, 80), False, BUFFER, 80),
+        "V, records of 500": (max(chunks // 10, 1), range(500, CHUNK + 1, 500), False, BUFFER, 0),
     }
-    for name, (count, ends, compress, size) in cases.items():
-        out, into = framing(chunks=count, ends=ends, compress=compress, size=size)
+    for name, (count, ends, compress, size, fixed) in cases.items():
+        out, into = framing(chunks=count, ends=ends, compress=compress, size=size, fixed=fixed)
         print(f"{name:18} out {out:7.0f} MB/s   in {into:7.0f} MB/s")
     print(f"{'session pair, U':18} {pair(chunks=chunks):11.0f} MB/s")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from counterseal.protocols.oftp2.codec import Reassembler
 from counterseal.protocols.oftp2.errors import InvalidField, InvalidValue
-from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer
+from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer, read_fixed
 
 # buffer, octets, record ends, empty subrecords that end nothing
 READ = [
@@ -139,3 +139,39 @@ def test_any_octets_in_a_data_buffer_are_data_or_invalid_data(octets):
     assert len(got) <= 32 * len(octets)
     assert list(ends) == sorted(ends)
     assert all(0 <= e <= len(got) for e in ends)
+
+
+@given(
+    length=st.integers(1, 200),
+    count=st.integers(0, 90),
+    cut=st.integers(1, 900),
+    size=st.integers(128, 1200),
+    compress=st.booleans(),
+)
+def test_fixed_records_are_written_fast_and_mean_the_same(length, count, cut, size, compress):
+    """OFTP-34"""
+    content = bytes(n % 251 for n in range(length * count))
+    writer = BufferWriter(buffer_octets=size, single_record=False, compress=compress)
+    stbs, opened = [], 0
+    for at in range(0, len(content), cut):
+        part = content[at : at + cut]
+        stbs += writer.write_fixed(part, length, range(length - opened, len(part) + 1, length))
+        opened = (opened + len(part)) % length
+    buffers = list(Reassembler().feed(b"".join(stbs + writer.finish())))
+    assert read(buffers) == (content, list(range(length, len(content) + 1, length)))
+    assert all(1 < len(b) <= size for b in buffers)
+    for buffer in buffers:
+        for opened in {0, 1, length // 2}:
+            assert read_fixed(buffer, length, opened) == read_buffer(buffer)
+
+
+@given(octets=st.binary(max_size=400), length=st.integers(1, 130), opened=st.integers(0, 130))
+def test_the_fast_reader_of_fixed_records_sees_what_the_other_sees(octets, length, opened):
+    """OFTP-33"""
+    try:
+        expected = read_buffer(b"D" + octets)
+    except InvalidField:
+        with pytest.raises(InvalidField):
+            read_fixed(b"D" + octets, length, opened)
+    else:
+        assert read_fixed(b"D" + octets, length, opened) == expected

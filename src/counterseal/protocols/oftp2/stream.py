@@ -25,6 +25,7 @@ _FULL_HEADER: Final = b"?"  # 3F: no flags, 63 octets
 _STRIDE: Final = FULL + 1
 _FAST_FROM: Final = 8  # full subrecords in a buffer; in smaller ones the rest that they leave open is too dear
 _WINDOW: Final = 64  # full subrecords looked for at once behind an odd one
+_RECORDS_AT_ONCE: Final = 32  # bounds the patterns kept; more at once is not faster
 _RUN: Final = re.compile(rb"(.)\1{3,}", re.DOTALL)  # a run of four saves an octet even between two literals
 
 
@@ -38,17 +39,97 @@ def _joiner(count: int) -> struct.Struct:
     return struct.Struct(f"x{FULL}s" * count)
 
 
-def read_buffer(buffer: bytes) -> tuple[bytes, tuple[int, ...], int]:
+class _FixedRecords:
+    """How records of one length look on the wire: full subrecords, and a last one with the flag."""
+
+    __slots__ = ("_heads", "_joiners", "_sizes", "_splitters", "octets")
+
+    def __init__(self, length: int) -> None:
+        self._sizes = [FULL] * ((length - 1) // FULL) + [(length - 1) % FULL + 1]
+        self._heads = [_FULL_HEADER] * (len(self._sizes) - 1) + [bytes((self._sizes[-1] | END_OF_RECORD,))]
+        self.octets = length + len(self._sizes)
+        self._splitters: dict[int, struct.Struct] = {}
+        self._joiners: dict[int, struct.Struct] = {}
+
+    def build(self, octets: bytes, at: int, count: int) -> bytes:
+        """``count`` records, at most ``_RECORDS_AT_ONCE``."""
+        splitter = self._splitters.get(count)
+        if splitter is None:
+            splitter = self._splitters[count] = struct.Struct("".join(f"{size}s" for size in self._sizes) * count)
+        pieces = splitter.unpack_from(octets, at)
+        mixed = [b""] * (2 * len(pieces))
+        mixed[::2] = self._heads * count
+        mixed[1::2] = pieces
+        return b"".join(mixed)
+
+    def count(self, buffer: bytes, at: int) -> int:
+        """How many such records stand one after another from ``at`` on, at most ``_RECORDS_AT_ONCE``."""
+        count = min((len(buffer) - at) // self.octets, _RECORDS_AT_ONCE)
+        stop = at + count * self.octets
+        for index, head in enumerate(self._heads):
+            heads = buffer[at + index * _STRIDE : stop : self.octets]
+            count = min(count, len(heads) - len(heads.lstrip(head)))
+        return count
+
+    def read(self, buffer: bytes, at: int, count: int) -> tuple[bytes, ...]:
+        """The pieces of ``count`` records."""
+        joiner = self._joiners.get(count)
+        if joiner is None:
+            joiner = self._joiners[count] = struct.Struct("".join(f"x{size}s" for size in self._sizes) * count)
+        return joiner.unpack_from(buffer, at)
+
+
+@lru_cache(maxsize=16)
+def _fixed_records(length: int) -> _FixedRecords:
+    return _FixedRecords(length)
+
+
+def _rest_of_record(buffer: bytes, left: int) -> tuple[bytes, int]:
+    """The last octets of a record that earlier buffers began, and where they end; 0 where they are cut in another way."""
+    stop = 1 + left + -(-left // FULL)
+    if not 1 < stop < len(buffer):
+        return b"", 0
+    try:
+        rest, ends, empty = read_buffer(buffer[:stop])
+    except InvalidField:
+        return b"", 0
+    return (rest, stop) if ends == (left,) and not empty else (b"", 0)
+
+
+def read_fixed(buffer: bytes, length: int, opened: int) -> tuple[bytes, tuple[int, ...], int]:
+    """As ``read_buffer``, fast where a buffer of an F file holds whole records of ``length``; equal to it always.
+
+    ``opened`` is how much of a record came in buffers before this one.
+    """
+    records = _fixed_records(length)
+    parts: list[bytes] = []
+    ends: list[int] = []
+    total = 0
+    at = 1
+    if opened:
+        rest, at = _rest_of_record(buffer, length - opened)
+        if not at:
+            return read_buffer(buffer)
+        parts, ends, total = [rest], [len(rest)], len(rest)
+    while count := records.count(buffer, at):
+        parts += records.read(buffer, at, count)
+        at += count * records.octets
+        ends += range(total + length, total + count * length + 1, length)
+        total += count * length
+    rest, rest_ends, empty = read_buffer(buffer, at)
+    return b"".join((*parts, rest)), (*ends, *(total + end for end in rest_ends)), empty
+
+
+def read_buffer(buffer: bytes, at: int = 1) -> tuple[bytes, tuple[int, ...], int]:
     """The file octets in a DATA buffer, the record ends among them, and how many empty subrecords ended no record.
 
-    Raises ``InvalidField`` when a subrecord crosses the end of the buffer (§7.3 forbids it).
+    Raises ``InvalidField`` when a subrecord crosses the end of the buffer (§7.3 forbids it). ``at`` is where to begin.
     """
     end = len(buffer)
     parts: list[bytes] = []
     ends: list[int] = []
     empty = 0
     total = 0
-    at = 1
     window = end
     while at < end:
         head = buffer[at]
@@ -171,6 +252,15 @@ class BufferWriter:
             if room < min(1, stop - at):
                 self._close_buffer()
                 continue
+            full = min((stop - at - ends) // FULL, (room + 1) // _STRIDE)
+            if full > 1:
+                self._parts.append(_FULL_HEADER)
+                self._parts.append(_FULL_HEADER.join(_splitter(full).unpack_from(octets, at)))
+                self._used += full * _STRIDE
+                at += full * FULL
+                if at >= stop:
+                    return
+                continue
             count = min(FULL, stop - at, room)
             last = ends and at + count == stop
             self._parts.append(bytes((count | (END_OF_RECORD if last else 0),)))
@@ -179,6 +269,26 @@ class BufferWriter:
             at += count
             if at >= stop:
                 return
+
+    def write_fixed(self, octets: bytes, length: int, ends: range) -> list[bytes]:
+        """As ``write`` for the records of an F file: whole records are cut and joined many at a time."""
+        whole = len(ends) - 1 if ends and ends.start < length else len(ends)
+        records = _fixed_records(length)
+        if self._compress or not whole or records.octets > self._limit - 1:
+            return self.write(octets, ends)
+        at = ends[0] if whole < len(ends) else 0
+        self._put(octets, 0, at, ends=at > 0)
+        while whole:
+            count = min(whole, (self._limit - self._used) // records.octets, _RECORDS_AT_ONCE)
+            if not count:
+                self._close_buffer()
+                continue
+            self._parts.append(records.build(octets, at, count))
+            self._used += count * records.octets
+            at += count * length
+            whole -= count
+        self._put(octets, at, len(octets), ends=False)
+        return self._take()
 
     def _repeated(self, octet: bytes, times: int, *, ends: bool) -> None:
         while times:

@@ -11,7 +11,7 @@ from counterseal.protocols.oftp2.errors import InvalidField, InvalidValue, Overr
 from counterseal.protocols.oftp2.negotiation import Agreed
 from counterseal.protocols.oftp2.quirks import Quirk
 from counterseal.protocols.oftp2.reasons import FileReason
-from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer
+from counterseal.protocols.oftp2.stream import BufferWriter, read_buffer, read_fixed
 
 BLOCK: Final = 1024  # restart unit of U, T and secured files (§1.5.4)
 NO_SUITE: Final = "00"
@@ -129,7 +129,10 @@ class Outgoing:
         """Queue the buffers of one chunk."""
         if self._recorded:
             record_ends = self._ends(octets, record_ends)
-        self.queue.extend(self.writer.write(octets, record_ends))
+        if isinstance(record_ends, range) and self.sfid.fmt == "F":
+            self.queue.extend(self.writer.write_fixed(octets, self._lrecl, record_ends))
+        else:
+            self.queue.extend(self.writer.write(octets, record_ends))
         self.octets += len(octets)
         self.records += len(record_ends)
 
@@ -137,7 +140,9 @@ class Outgoing:
         if self.sfid.fmt == "F":
             if stated:
                 raise InvalidValue("the records of an F file end by SFIDLRECL, not by the caller")
-            stated = range(self._lrecl - self._open_record, len(octets) + 1, self._lrecl)
+            ends = range(self._lrecl - self._open_record, len(octets) + 1, self._lrecl)
+            self._open_record = (self._open_record + len(octets)) % self._lrecl
+            return ends
         start = -self._open_record
         for stop in stated:
             if not max(start, 0) <= stop <= len(octets):
@@ -196,7 +201,10 @@ class Incoming:
 
     def read(self, buffer: bytes) -> tuple[bytes, tuple[int, ...]] | None:
         """The octets and record ends of one DATA buffer; ``None`` once the file cannot be whole any more."""
-        octets, ends, empty = read_buffer(buffer)
+        if self._recorded and self._fixed:
+            octets, ends, empty = read_fixed(buffer, self.sfid.lrecl, self._open_record)
+        else:
+            octets, ends, empty = read_buffer(buffer)
         self._count_empty(empty)
         self.octets += len(octets)
         if self._recorded:
@@ -235,6 +243,10 @@ class Incoming:
     def _follow_records(self, count: int, ends: tuple[int, ...]) -> None:
         start = -self._open_record
         limit = self.sfid.lrecl or count + self._open_record
+        if self._fixed and ends == tuple(range(limit - self._open_record, count + 1, limit)):
+            self._open_record = (self._open_record + count) % limit
+            self.records += len(ends)
+            return
         for stop in ends:
             if stop - start > limit:
                 self._broken(FileReason.RECORD_LENGTH_NOT_SUPPORTED)
