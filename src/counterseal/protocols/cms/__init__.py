@@ -23,16 +23,10 @@ from counterseal.protocols.cms.errors import (
 from counterseal.protocols.cms.kind import ContentKind, content_kind
 from counterseal.protocols.cms.limits import DEFAULT_LIMITS, Chunk, Chunks, Limits
 from counterseal.protocols.cms.plans import ContentCipher, EncryptionPlan, SigningPlan, UnfitPlan
-from counterseal.protocols.cms.sign import sign_attached, sign_detached, signed_size
-from counterseal.protocols.cms.verify import (
-    Signed,
-    SignedStream,
-    SignerId,
-    VerifiedSigner,
-    open_signed,
-    signature_digests,
-    verify_detached,
-)
+from counterseal.protocols.cms.sign import ContentSizeDiffers, sign_attached, sign_detached, signed_size
+from counterseal.protocols.cms.signatures import Signed, VerifiedSigner
+from counterseal.protocols.cms.signer_info import SignerId
+from counterseal.protocols.cms.verify import SignedStream, open_signed, signature_digests, verify_detached
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -41,6 +35,7 @@ __all__ = [
     "Chunks",
     "ContentCipher",
     "ContentKind",
+    "ContentSizeDiffers",
     "DecompressionFailed",
     "DecryptedStream",
     "DecryptionFailed",
