@@ -134,11 +134,16 @@ PURPOSES: Final[Mapping[Usage, str]] = {Usage.TLS_SERVER: SERVER_AUTH, Usage.TLS
 """Extended key usage binds TLS only: a certificate with serverAuth alone may sign files too (oftp2-scx.md 6.4)."""
 
 
-def needed_bits(certificate: Certificate, usage: Usage) -> tuple[KeyUsageBit, ...]:
-    """The key usage bits of which the certificate needs one for this usage."""
-    if usage in DECRYPTING and certificate.key_algorithm == "ec":
+def needed_bits_of(key_algorithm: str, usage: Usage) -> tuple[KeyUsageBit, ...]:
+    """The key usage bits of which a certificate with such a key needs one for this usage."""
+    if usage in DECRYPTING and key_algorithm == "ec":
         return (KeyUsageBit.KEY_AGREEMENT,)
     return _NEEDS[usage]
+
+
+def needed_bits(certificate: Certificate, usage: Usage) -> tuple[KeyUsageBit, ...]:
+    """As ``needed_bits_of``, for this certificate's key."""
+    return needed_bits_of(certificate.key_algorithm, usage)
 
 
 def forbidden_by_key_usage(certificate: Certificate, usages: frozenset[Usage]) -> tuple[Usage, ...]:
