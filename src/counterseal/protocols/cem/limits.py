@@ -23,11 +23,11 @@ class Limits:
 
 
 USUAL_LIMITS: Final = Limits(
-    max_package_bytes=16 * 1024 * 1024,
-    max_xml_bytes=4 * 1024 * 1024,
+    max_package_bytes=8 * 1024 * 1024,
+    max_xml_bytes=2 * 1024 * 1024,
     max_xml_depth=32,
     max_parts=1100,
     max_trust_items=1000,
-    max_certificates=40,
+    max_certificates=16,
 )
 """A community that changes a thousand certificates at once fits; a document needs 7 levels, wildcards included some more."""
