@@ -4,7 +4,7 @@ Nothing here renders again what it has read: digests are taken over the bytes th
 everything that a sender controls and that is held in memory is bounded by ``MIMELimits``.
 """
 
-from counterseal.kernel.mime.content_type import ContentType, Disposition, file_name_of
+from counterseal.kernel.mime.content_type import ContentType, Disposition, decode_words, file_name_of
 from counterseal.kernel.mime.entity import Entity, open_entity
 from counterseal.kernel.mime.errors import IllegalMIME, MalformedMIME, MIMELimitExceeded
 from counterseal.kernel.mime.headers import Headers
@@ -34,6 +34,7 @@ __all__ = [
     "base64_size",
     "close_delimiter",
     "decode_transfer",
+    "decode_words",
     "delimiter",
     "encode_transfer",
     "file_name_of",

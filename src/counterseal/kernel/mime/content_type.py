@@ -116,7 +116,7 @@ def _joined(plain: Iterable[tuple[str, str]]) -> Parameters:
     for name, value in plain:
         stem, star, section = name.partition("*")
         if not star:
-            result.setdefault(name, _without_encoded_words(value))
+            result.setdefault(name, decode_words(value))
             continue
         number = section.rstrip("*")
         if number and not (number.isascii() and number.isdigit() and len(number) <= 3):
@@ -147,8 +147,8 @@ def _text(raw: bytes, charset: str) -> str:
     return raw.decode("latin-1")
 
 
-def _without_encoded_words(value: str) -> str:
-    """RFC 2047 forbids encoded words in parameters; mail libraries write them for file names all the same."""
+def decode_words(value: str) -> str:
+    """RFC 2047's encoded words as text. The RFC forbids them in parameters; mail libraries write them for file names all the same."""
 
     def decode(match: re.Match[str]) -> str:
         charset, kind, text = match[1], match[2].lower(), match[3].encode("ascii", "replace")
