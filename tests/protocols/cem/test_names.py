@@ -117,7 +117,7 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), DIALECTS.values(), ids=DIALECTS.keys())
-def test_issuer_is_found_in_every_dialect(text: str, expected: NameMatch):
+def test_issuer_is_found_in_every_dialect(text: str, expected: NameMatch) -> None:
     """CEM-17, CEM-52."""
     assert match_issuer(text, issued()) is expected
 
@@ -136,7 +136,7 @@ _OIDS = {"UID": NameOID.USER_ID, "DC": NameOID.DOMAIN_COMPONENT, "CN": NameOID.C
 
 
 @pytest.mark.parametrize(("text", "pairs"), RFC4514_EXAMPLES.values(), ids=RFC4514_EXAMPLES.keys())
-def test_we_write_rfc_4514(text: str, pairs: tuple[tuple[str, str], ...]):
+def test_we_write_rfc_4514(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
     """CEM-17: escaped comma, plus, quote."""
     name = rdns(*((_OIDS[keyword], value) for keyword, value in reversed(pairs)))
     written = issuer_text(issued(name))
@@ -145,13 +145,13 @@ def test_we_write_rfc_4514(text: str, pairs: tuple[tuple[str, str], ...]):
         assert written == text
 
 
-def test_types_outside_rfc_4514_are_written_dotted_and_in_hex():
+def test_types_outside_rfc_4514_are_written_dotted_and_in_hex() -> None:
     """X500Principal in Java peers fails on ``E=`` and ``SN=``."""
     written = issuer_text(issued())
     assert written == DIALECTS["RFC 4514, ours"][0]
 
 
-def test_multivalued_rdn_is_one_rdn():
+def test_multivalued_rdn_is_one_rdn() -> None:
     name = x509.Name(
         [
             x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "net")]),
@@ -167,13 +167,13 @@ def test_multivalued_rdn_is_one_rdn():
     assert match_issuer("OU=Sales,CN=J. Smith,DC=net", issued(name)) is NameMatch.DIFFERENT
 
 
-def test_control_characters_leave_as_hex_pairs_so_that_xml_keeps_them():
+def test_control_characters_leave_as_hex_pairs_so_that_xml_keeps_them() -> None:
     name = rdns((NameOID.COMMON_NAME, "Before\rAfter\x01"))
     assert issuer_text(issued(name)) == r"CN=Before\0dAfter\01"
     assert match_issuer(issuer_text(issued(name)), issued(name)) is NameMatch.SAME
 
 
-def test_value_of_a_type_that_is_no_string_is_compared_in_hex():
+def test_value_of_a_type_that_is_no_string_is_compared_in_hex() -> None:
     bits = x509.NameAttribute(NameOID.X500_UNIQUE_IDENTIFIER, b"\x00\x01", _ASN1Type.BitString)
     name = x509.Name([bits, x509.NameAttribute(NameOID.COMMON_NAME, "x")])
     assert match_issuer("CN=x,2.5.4.45=#03020001", issued(name)) is not NameMatch.DIFFERENT
@@ -188,26 +188,26 @@ def test_value_of_a_type_that_is_no_string_is_compared_in_hex():
         ("not a name", "NOT a  name"),
     ],
 )
-def test_two_texts_mean_one_name(one: str, other: str):
+def test_two_texts_mean_one_name(one: str, other: str) -> None:
     assert same_name(one, other)
 
 
 @pytest.mark.parametrize(("one", "other"), [("CN=a", "CN=b"), ("CN=a,CN=a", "CN=a"), ("CN=a", "O=a"), ("", "CN=")])
-def test_two_texts_mean_two_names(one: str, other: str):
+def test_two_texts_mean_two_names(one: str, other: str) -> None:
     assert not same_name(one, other)
 
 
-def test_overlong_text_only_equals_itself():
+def test_overlong_text_only_equals_itself() -> None:
     long = "CN=" + "a" * 5000
     assert same_name(long, long)
     assert not same_name(long, long + "b")
 
 
-_VALUES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=20)
+_VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
 
 
 @given(st.lists(_VALUES, min_size=1, max_size=4))
-def test_what_we_write_we_find_again(values: list[str]):
+def test_what_we_write_we_find_again(values: list[str]) -> None:
     """CEM-17."""
     issuer = rdns(*((NameOID.ORGANIZATIONAL_UNIT_NAME, value) for value in values))
     leaf = _leaf_of(issuer)
@@ -219,5 +219,5 @@ def _leaf_of(issuer: x509.Name) -> Certificate:
 
 
 @given(st.text(alphabet='CNOE=,;+"\\#/ 0a1.\n', max_size=60))
-def test_no_text_breaks_the_reader(text: str):
+def test_no_text_breaks_the_reader(text: str) -> None:
     assert parse_name(text) == parse_name(text + " ")

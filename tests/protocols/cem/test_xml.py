@@ -46,7 +46,7 @@ def changed(pattern: str, replacement: str, *, of: str = REQUEST) -> str:
 # ------------------------------------------------------------------------------------------------------------ the samples
 
 
-def test_request_is_written_as_the_sample_of_the_digest():
+def test_request_is_written_as_the_sample_of_the_digest() -> None:
     """CEM-12, CEM-15 (one TrustRequest, two CertUsage), CEM-20, CEM-21."""
     assert REQUEST.replace("\r\n", "\n") == (
         "<?xml version='1.0' encoding='UTF-8'?>\n"
@@ -74,11 +74,11 @@ def test_request_is_written_as_the_sample_of_the_digest():
 
 
 @pytest.mark.parametrize("message", [a_request(), a_response(), a_response(an_answer(CertStatus.REJECTED))])
-def test_what_is_built_is_read_back(message: Message):
+def test_what_is_built_is_read_back(message: Message) -> None:
     assert parse(build_cem(message)) == message
 
 
-def test_reference_is_echoed_letter_by_letter():
+def test_reference_is_echoed_letter_by_letter() -> None:
     """CEM-31: X509IssuerName and serial come back string-equal, with their blanks, breaks and dialect."""
     theirs = CertificateIdentifier.of_text('\n   E=a@b.c,\r\n  O="A & B",\n  S=X\n', "\n  0017 ")
     request = parse(build_cem(a_request(a_trust_request(identifier=theirs))))
@@ -89,12 +89,12 @@ def test_reference_is_echoed_letter_by_letter():
 
 
 @pytest.mark.parametrize("request_id", ["a&b<c>'\"", "with\nbreak\tand tab", " padded ", "ü" * 255, None])
-def test_request_id_is_echoed_letter_by_letter(request_id: str | None):
+def test_request_id_is_echoed_letter_by_letter(request_id: str | None) -> None:
     """CEM-30: verbatim; absent when the Request had none."""
     assert parse(build_cem(a_response(request_id=request_id))).request_id == request_id
 
 
-def test_reason_is_escaped():
+def test_reason_is_escaped() -> None:
     """CEM-46."""
     reason = "expected <RSA> & 'SHA-256', got ]]> \"MD5\""
     response = parse(build_cem(a_response(an_answer(CertStatus.REJECTED, reason=reason))))
@@ -102,7 +102,7 @@ def test_reason_is_escaped():
     assert response.trust_responses[0].reason == reason
 
 
-def test_reason_with_an_acceptance_is_dropped():
+def test_reason_with_an_acceptance_is_dropped() -> None:
     """CEM-46: the schema allows it, the draft gives it no meaning (3.2)."""
     text = changed("Rejected", "Accepted", of=RESPONSE)
     read = read_cem(text.encode(), USUAL_LIMITS)
@@ -112,7 +112,7 @@ def test_reason_with_an_acceptance_is_dropped():
 
 
 @pytest.mark.parametrize("offset", ["+05:30", "-03:30", "+00:00", "-05:00", "+14:00", "+12:45"])
-def test_dates_have_25_characters_and_their_own_offset(offset: str):
+def test_dates_have_25_characters_and_their_own_offset(offset: str) -> None:
     """CEM-20: half-hour zones too."""
     written = f"2026-03-01T09:15:00{offset}"
     time = WireTime.of(datetime.fromisoformat(written))
@@ -132,7 +132,7 @@ REFUSED_TO_SEND: dict[str, Message] = {
 
 
 @pytest.mark.parametrize("message", REFUSED_TO_SEND.values(), ids=REFUSED_TO_SEND.keys())
-def test_what_we_never_send_is_not_written(message: Message):
+def test_what_we_never_send_is_not_written(message: Message) -> None:
     with pytest.raises(errors.IllegalValue):
         build_cem(message)
 
@@ -194,11 +194,11 @@ VALID_TRAPS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("text", "fields"), VALID_TRAPS.values(), ids=VALID_TRAPS.keys())
-def test_schema_valid_surprise_is_read(text: str, fields: dict[str, Any]):
+def test_schema_valid_surprise_is_read(text: str, fields: dict[str, Any]) -> None:
     assert parse(text) == a_request(a_trust_request(**fields))
 
 
-def test_request_id_may_be_absent():
+def test_request_id_may_be_absent() -> None:
     assert parse(changed(' requestId=".*?"', "")).request_id is None
 
 
@@ -231,12 +231,12 @@ INVALID_TRAPS = {
 
 
 @pytest.mark.parametrize("text", INVALID_TRAPS.values(), ids=INVALID_TRAPS.keys())
-def test_schema_invalid_document_is_refused(text: str):
+def test_schema_invalid_document_is_refused(text: str) -> None:
     with pytest.raises(errors.SchemaInvalid):
         parse(text)
 
 
-def test_empty_request_id_of_a_response_is_read_as_absent():
+def test_empty_request_id_of_a_response_is_read_as_absent() -> None:
     """cem.md 9.3: one product writes it when the Request had none."""
     read = read_cem(changed(' requestId=".*?"', ' requestId=""', of=RESPONSE).encode(), USUAL_LIMITS)
     assert read.message.request_id is None
@@ -263,12 +263,12 @@ WILDCARDS = {
 
 
 @pytest.mark.parametrize("text", WILDCARDS.values(), ids=WILDCARDS.keys())
-def test_wildcard_content_is_ignored(text: str):
+def test_wildcard_content_is_ignored(text: str) -> None:
     """CEM-24, row 31."""
     assert parse(text) == a_request()
 
 
-def test_name_of_a_date_behind_the_sequence_is_not_the_date():
+def test_name_of_a_date_behind_the_sequence_is_not_the_date() -> None:
     text = changed("<RespondByDate>.*?</RespondByDate>", "")
     text = changed("</TrustRequest>", "<RespondByDate>2030-01-01T00:00:00Z</RespondByDate></TrustRequest>", of=text)
     assert parse(text) == a_request(a_trust_request(respond_by=None))
@@ -328,7 +328,7 @@ HOSTILE: dict[str, tuple[bytes, type[PeerFault]]] = {
 
 
 @pytest.mark.parametrize(("document", "fault"), HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_document_is_refused(document: bytes, fault: type[PeerFault]):
+def test_hostile_document_is_refused(document: bytes, fault: type[PeerFault]) -> None:
     """CEM-26: raised before anything could change state."""
     with pytest.raises(fault) as caught:
         parse(document)
@@ -337,7 +337,7 @@ def test_hostile_document_is_refused(document: bytes, fault: type[PeerFault]):
     assert "root:" not in caught.value.detail
 
 
-def test_a_thousand_trust_requests_are_read():
+def test_a_thousand_trust_requests_are_read() -> None:
     many = tuple(
         a_trust_request(identifier=CertificateIdentifier.of_text("CN=a", str(number))) for number in range(1000)
     )
@@ -360,17 +360,17 @@ CONTENT_IDS = [
 
 
 @pytest.mark.parametrize("written", CONTENT_IDS)
-def test_content_id_is_compared_without_its_dress(written: str):
+def test_content_id_is_compared_without_its_dress(written: str) -> None:
     """CEM-16, cem.md 5.1."""
     assert normal_content_id(written) == "20040101-2.alpha@example.org"
 
 
-def test_blank_inside_a_content_id_stays_one():
+def test_blank_inside_a_content_id_stays_one() -> None:
     """cem.md section 10: one product's sample id is ``New Certificate``."""
     assert normal_content_id("New \r\n Certificate") == "New Certificate"
 
 
-def test_only_one_pair_of_brackets_comes_off():
+def test_only_one_pair_of_brackets_comes_off() -> None:
     assert normal_content_id("<<a>>") == "<a>"
 
 
@@ -425,13 +425,13 @@ _MESSAGES = st.one_of(
 
 
 @given(_MESSAGES)
-def test_every_message_survives_building_and_reading(message: Message):
+def test_every_message_survives_building_and_reading(message: Message) -> None:
     """CEM-12: what is built is schema-valid, or building would have raised."""
     assert parse(build_cem(message)) == message
 
 
 @given(st.binary(max_size=300))
-def test_garbage_raises_peer_faults_only(noise: bytes):
+def test_garbage_raises_peer_faults_only(noise: bytes) -> None:
     with pytest.raises(PeerFault):
         parse(noise)
 
@@ -440,7 +440,7 @@ def test_garbage_raises_peer_faults_only(noise: bytes):
     st.sampled_from([REQUEST.encode(), RESPONSE.encode()]),
     st.lists(st.tuples(st.integers(0, 1800), st.binary(max_size=4)), max_size=4),
 )
-def test_damaged_document_raises_peer_faults_only(document: bytes, hits: list[tuple[int, bytes]]):
+def test_damaged_document_raises_peer_faults_only(document: bytes, hits: list[tuple[int, bytes]]) -> None:
     damaged = bytearray(document)
     for at, octets in hits:
         damaged[at : at + 1] = octets
