@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Final, Protocol
 
 from counterseal.protocols.cms import algorithms, envelope, tlv
@@ -31,13 +32,14 @@ class Deflater(Protocol):
 
 
 try:
-    from isal import isal_zlib as _codec
-
-    _MAX_LEVEL = 3  # isal's scale ends where zlib's speed does not reach
+    from isal import isal_zlib
 except ImportError:  # pragma: no cover - no wheel for this machine
-    _codec = zlib
+    _codec: ModuleType = zlib
     _MAX_LEVEL = 9
-_FAULTS: Final = (zlib.error, _codec.error)
+else:
+    _codec = isal_zlib
+    _MAX_LEVEL = 3  # isal's scale ends where zlib's speed does not reach
+_FAULTS: Final[tuple[type[Exception], ...]] = (zlib.error, _codec.error)
 
 
 def compress(content: Chunks, *, level: int, size: None = None) -> Iterator[Chunk]:  # noqa: ARG001 - as the other writers
