@@ -25,7 +25,8 @@ _FULL_HEADER: Final = b"?"  # 3F: no flags, 63 octets
 _STRIDE: Final = FULL + 1
 _FAST_FROM: Final = 8  # full subrecords in a buffer; in smaller ones the rest that they leave open is too dear
 _WINDOW: Final = 64  # full subrecords looked for at once behind an odd one
-_RECORDS_AT_ONCE: Final = 32  # bounds the patterns kept; more at once is not faster
+_RECORDS_AT_ONCE: Final = 32  # more at once is not faster
+_PATTERN_OCTETS: Final = 8192  # bounds the patterns kept, for the peer chooses the record length
 _RUN: Final = re.compile(rb"(.)\1{3,}", re.DOTALL)  # a run of four saves an octet even between two literals
 
 
@@ -42,17 +43,18 @@ def _joiner(count: int) -> struct.Struct:
 class _FixedRecords:
     """How records of one length look on the wire: full subrecords, and a last one with the flag."""
 
-    __slots__ = ("_heads", "_joiners", "_sizes", "_splitters", "octets")
+    __slots__ = ("_heads", "_joiners", "_sizes", "_splitters", "at_once", "octets")
 
     def __init__(self, length: int) -> None:
         self._sizes = [FULL] * ((length - 1) // FULL) + [(length - 1) % FULL + 1]
         self._heads = [_FULL_HEADER] * (len(self._sizes) - 1) + [bytes((self._sizes[-1] | END_OF_RECORD,))]
         self.octets = length + len(self._sizes)
+        self.at_once = max(1, min(_RECORDS_AT_ONCE, _PATTERN_OCTETS // self.octets))
         self._splitters: dict[int, struct.Struct] = {}
         self._joiners: dict[int, struct.Struct] = {}
 
     def build(self, octets: bytes, at: int, count: int) -> bytes:
-        """``count`` records, at most ``_RECORDS_AT_ONCE``."""
+        """``count`` records, at most ``at_once``."""
         splitter = self._splitters.get(count)
         if splitter is None:
             splitter = self._splitters[count] = struct.Struct("".join(f"{size}s" for size in self._sizes) * count)
@@ -63,8 +65,8 @@ class _FixedRecords:
         return b"".join(mixed)
 
     def count(self, buffer: bytes, at: int) -> int:
-        """How many such records stand one after another from ``at`` on, at most ``_RECORDS_AT_ONCE``."""
-        count = min((len(buffer) - at) // self.octets, _RECORDS_AT_ONCE)
+        """How many such records stand one after another from ``at`` on, at most ``at_once``."""
+        count = min((len(buffer) - at) // self.octets, self.at_once)
         stop = at + count * self.octets
         for index, head in enumerate(self._heads):
             heads = buffer[at + index * _STRIDE : stop : self.octets]
@@ -279,7 +281,7 @@ class BufferWriter:
         at = ends[0] if whole < len(ends) else 0
         self._put(octets, 0, at, ends=at > 0)
         while whole:
-            count = min(whole, (self._limit - self._used) // records.octets, _RECORDS_AT_ONCE)
+            count = min(whole, (self._limit - self._used) // records.octets, records.at_once)
             if not count:
                 self._close_buffer()
                 continue
