@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 
 from counterseal.protocols.oftp2.codec import Reassembler, build_command, frame, parse_command
 from counterseal.protocols.oftp2.commands import EERP, ESID, SFID, SSID, Command
 from counterseal.protocols.oftp2.events import DataReceived, Event, Noted, SessionEnded
 from counterseal.protocols.oftp2.machine import Settings
-from counterseal.protocols.oftp2.negotiation import Mode, Offer
+from counterseal.protocols.oftp2.negotiation import Agreed, Mode, Offer
 from counterseal.protocols.oftp2.quirks import Quirk
 from counterseal.protocols.oftp2.session import Session
 
@@ -18,7 +19,7 @@ STRICT = Settings(inactivity=PATIENCE, refused_quirks=frozenset(Quirk))
 CHALLENGE = bytes(range(20))
 
 
-def an_offer(code: str = "O0013PARTNER", **changes) -> Offer:
+def an_offer(code: str = "O0013PARTNER", **changes: Any) -> Offer:
     offer = Offer(
         code=code,
         password="SECRET",
@@ -33,11 +34,11 @@ def an_offer(code: str = "O0013PARTNER", **changes) -> Offer:
     return replace(offer, **changes)
 
 
-def an_ssid(**changes) -> SSID:
+def an_ssid(**changes: Any) -> SSID:
     return replace(an_offer("O0013PEER").ssid(), **changes)
 
 
-def an_sfid(**changes) -> SFID:
+def an_sfid(**changes: Any) -> SFID:
     sfid = SFID(
         dsn="ORDERS",
         date="20260302",
@@ -58,7 +59,7 @@ def an_sfid(**changes) -> SFID:
     return replace(sfid, **changes)
 
 
-def an_eerp(**changes) -> EERP:
+def an_eerp(**changes: Any) -> EERP:
     eerp = EERP(dsn="ORDERS", date="20260302", time="1200000001", dest="O0013ME", orig="O0013PEER")
     return replace(eerp, **changes)
 
@@ -83,6 +84,10 @@ def quirks(events: list[Event]) -> list[str]:
 
 def payload(events: list[Event]) -> bytes:
     return b"".join(e.octets for e in events if isinstance(e, DataReceived))
+
+
+Changes: TypeAlias = dict[str, Any]
+"""Field names and their other values, for the builders."""
 
 
 class Clock:
@@ -192,7 +197,7 @@ class Peer:
         self.events: list[Event] = []
 
     @classmethod
-    def of_responder(cls, settings: Settings = TOLERANT, ssid: SSID | None = None, **offer) -> "Peer":
+    def of_responder(cls, settings: Settings = TOLERANT, ssid: SSID | None = None, **offer: Any) -> "Peer":
         """Our responder, opened and listening."""
         peer = cls(Session.respond(settings, now=NOON))
         peer.heard()
@@ -202,7 +207,7 @@ class Peer:
         return peer
 
     @classmethod
-    def of_initiator(cls, settings: Settings = TOLERANT, ssid: SSID | None = None, **offer) -> "Peer":
+    def of_initiator(cls, settings: Settings = TOLERANT, ssid: SSID | None = None, **offer: Any) -> "Peer":
         """Our initiator, opened and speaking."""
         peer = cls(Session.initiate(an_offer("O0013ME", **offer), settings, now=NOON))
         peer.says(b"IODETTE FTP READY \r")
@@ -210,6 +215,11 @@ class Peer:
         peer.session.accept_partner(NOON, offer=None)
         peer.heard()
         return peer
+
+    @property
+    def agreed(self) -> Agreed:
+        assert self.session.agreed is not None
+        return self.session.agreed
 
     def says(self, *commands: Command | bytes) -> list[Event]:
         return self.sends(stb(*commands))
@@ -222,6 +232,11 @@ class Peer:
     def heard(self) -> list[Command | bytes]:
         """What our session said since the last time."""
         return commands_in(self.session.data_to_send())
+
+    def heard_data(self) -> list[bytes]:
+        """What our session said, which must be DATA only."""
+        heard = self.heard()
+        return [c for c in heard if isinstance(c, bytes)] if all(isinstance(c, bytes) for c in heard) else []
 
     def heard_esid(self) -> str:
         """The reason of the ESID that must be the last thing said."""

@@ -1,6 +1,7 @@
 """A session in every state of RFC 5024 §9.3, reached over the wire and through verbs."""
 
 from collections.abc import Callable
+from typing import Any
 
 from counterseal.protocols.oftp2.commands import AUCH, CD, EFID, SECD, SFPA
 from counterseal.protocols.oftp2.machine import Settings
@@ -9,7 +10,7 @@ from counterseal.protocols.oftp2.states import State
 from tests.protocols.oftp2.pair import CHALLENGE, NOON, TOLERANT, Peer, an_eerp, an_offer, an_sfid, an_ssid
 
 
-def _start_initiator(settings: Settings, **offer) -> Peer:
+def _start_initiator(settings: Settings, **offer: Any) -> Peer:
     return Peer(Session.initiate(an_offer("O0013ME", **offer), settings, now=NOON))
 
 
@@ -17,7 +18,7 @@ def _start_responder(settings: Settings) -> Peer:
     return Peer(Session.respond(settings, now=NOON))
 
 
-def _i_wf_ssid(settings: Settings, **offer) -> Peer:
+def _i_wf_ssid(settings: Settings, **offer: Any) -> Peer:
     peer = _start_initiator(settings, **offer)
     peer.says(b"IODETTE FTP READY \r")
     return peer

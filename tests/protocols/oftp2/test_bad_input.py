@@ -61,7 +61,9 @@ BAD = [
 
 @pytest.mark.parametrize(("octets", "state", "reason"), BAD)
 @pytest.mark.parametrize("split", ["whole", "octets"])
-def test_malformed_input_gets_the_reason_of_the_rfc_and_a_finding(octets, state, reason, split):
+def test_malformed_input_gets_the_reason_of_the_rfc_and_a_finding(
+    octets: bytes, state: State, reason: str, split: str
+) -> None:
     """OFTP-3, OFTP-33, OFTP-36, OFTP-52."""
     peer = at(state)
     events = []
@@ -78,35 +80,35 @@ def test_malformed_input_gets_the_reason_of_the_rfc_and_a_finding(octets, state,
     assert peer.session.deadline() is not None
 
 
-def test_an_announced_buffer_costs_nothing_before_it_comes():
+def test_an_announced_buffer_costs_nothing_before_it_comes() -> None:
     """OFTP-3"""
     peer = Peer.of_responder()
     assert peer.sends(b"\x10\x01\x86\xa3D") == []
     assert peer.session._reassembler.pending_octets == 5
 
 
-def test_events_before_a_fault_are_not_lost():
+def test_events_before_a_fault_are_not_lost() -> None:
     peer = at(State.OPI)
     events = peer.says(b"D\x03abc", b"D\x03def", b"Z")
     assert payload(events) == b"abcdef"
     assert ended(events).code == "01"
 
 
-def test_findings_of_one_session_are_bounded():
+def test_findings_of_one_session_are_bounded() -> None:
     machine = Peer.of_responder().session._machine
     for n in range(NOTES_AT_MOST * 2):
         machine.note((Quirk.MISSING_CR,), f"field {n}")
     assert len(machine.take_events()) == NOTES_AT_MOST
 
 
-def test_a_late_answer_after_the_end_is_void():
+def test_a_late_answer_after_the_end_is_void() -> None:
     peer = at(State.OPIP)
     peer.says(ESID(reas="05"))
     with pytest.raises(SessionOver):
         peer.session.accept_file(NOON, octet_limit=10)
 
 
-def outcome(state: State, pieces: list[bytes]):
+def outcome(state: State, pieces: list[bytes]) -> tuple[object, ...]:
     """Everything observable of a session that was fed pieces, DATA events joined."""
     peer = at(state)
     for piece in pieces:
@@ -140,7 +142,7 @@ a_command = st.sampled_from(
     cuts=st.lists(st.integers(1, 40), max_size=12),
 )
 @settings(max_examples=150)
-def test_the_whole_stream_is_any_split_of_it(state, stream, cuts):
+def test_the_whole_stream_is_any_split_of_it(state: State, stream: bytes, cuts: list[int]) -> None:
     """OFTP-2"""
     pieces, at_ = [], 0
     for cut in cuts:
@@ -152,7 +154,7 @@ def test_the_whole_stream_is_any_split_of_it(state, stream, cuts):
 
 @given(state=st.sampled_from(LIVE), octets=st.binary(max_size=400))
 @settings(max_examples=150)
-def test_random_octets_give_events_and_a_bounded_answer(state, octets):
+def test_random_octets_give_events_and_a_bounded_answer(state: State, octets: bytes) -> None:
     """OFTP-3, OFTP-52: no exception, at most one end, at most one ESID."""
     peer = at(state)
     events = peer.sends(octets)
@@ -162,16 +164,16 @@ def test_random_octets_give_events_and_a_bounded_answer(state, octets):
 
 @given(st.binary(max_size=1500))
 @settings(max_examples=150)
-def test_the_fuzz_target_holds(octets):
+def test_the_fuzz_target_holds(octets: bytes) -> None:
     target.fuzz(octets)
 
 
 @pytest.mark.parametrize("seed", target.SEEDS)
-def test_the_fuzz_target_holds_for_its_seeds(seed):
+def test_the_fuzz_target_holds_for_its_seeds(seed: bytes) -> None:
     target.fuzz(seed)
 
 
-def test_a_stalled_pair_ends_by_itself():
+def test_a_stalled_pair_ends_by_itself() -> None:
     """OFTP-51: no stuck session."""
     pair = ConversationPair()
     pair.open()

@@ -11,7 +11,7 @@ from counterseal.protocols.oftp2.errors import BufferSizeError, InvalidField, In
 @pytest.mark.parametrize(
     ("octets", "start"), [(1, b"\x10\x00\x00\x05"), (61, b"\x10\x00\x00\x41"), (99_999, b"\x10\x01\x86\xa3")]
 )
-def test_a_buffer_travels_behind_version_and_total_length(octets, start):
+def test_a_buffer_travels_behind_version_and_total_length(octets: int, start: bytes) -> None:
     """OFTP-1"""
     stb = frame(b"x" * octets)
     assert stb[:4] == start
@@ -20,7 +20,7 @@ def test_a_buffer_travels_behind_version_and_total_length(octets, start):
 
 
 @pytest.mark.parametrize("octets", [0, LONGEST_BUFFER + 1])
-def test_buffers_outside_the_range_are_not_framed(octets):
+def test_buffers_outside_the_range_are_not_framed(octets: bytes) -> None:
     """OFTP-1"""
     with pytest.raises(InvalidValue):
         frame(bytes(octets))
@@ -29,11 +29,11 @@ def test_buffers_outside_the_range_are_not_framed(octets):
 @given(
     buffers=st.lists(st.binary(min_size=1, max_size=400), max_size=8), cuts=st.lists(st.integers(1, 60), max_size=40)
 )
-def test_any_split_of_the_stream_gives_the_same_buffers(buffers, cuts):
+def test_any_split_of_the_stream_gives_the_same_buffers(buffers: list[bytes], cuts: list[int]) -> None:
     """OFTP-2"""
     stream = b"".join(map(frame, buffers))
     reassembler = Reassembler()
-    got = []
+    got: list[bytes] = []
     at = 0
     for cut in cuts:
         got += reassembler.feed(stream[at : at + cut])
@@ -44,7 +44,7 @@ def test_any_split_of_the_stream_gives_the_same_buffers(buffers, cuts):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7])
-def test_small_pieces_and_coalesced_buffers_are_one_stream(size):
+def test_small_pieces_and_coalesced_buffers_are_one_stream(size: int) -> None:
     """OFTP-2"""
     buffers = [b"R", b"D" + b"x" * 99_998, b"P", b"C  "]
     stream = b"".join(map(frame, buffers))
@@ -69,7 +69,9 @@ def test_small_pieces_and_coalesced_buffers_are_one_stream(size):
     ],
 )
 @pytest.mark.parametrize("whole", [True, False])
-def test_headers_that_cannot_be_are_refused_before_anything_is_kept(header, fault, whole):
+def test_headers_that_cannot_be_are_refused_before_anything_is_kept(
+    header: bytes, fault: type[Exception], whole: bool
+) -> None:
     """OFTP-3"""
     reassembler = Reassembler()
     pieces = [header] if whole else [header[i : i + 1] for i in range(len(header))]
@@ -79,7 +81,7 @@ def test_headers_that_cannot_be_are_refused_before_anything_is_kept(header, faul
 
 
 @given(st.lists(st.binary(max_size=200), max_size=10))
-def test_random_octets_give_buffers_or_a_peer_fault(pieces):
+def test_random_octets_give_buffers_or_a_peer_fault(pieces: list[bytes]) -> None:
     """OFTP-3"""
     reassembler = Reassembler()
     try:

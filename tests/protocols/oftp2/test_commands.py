@@ -24,6 +24,8 @@ from counterseal.protocols.oftp2.commands import (
     SFNA,
     SFPA,
     SSRM,
+    Command,
+    Layout,
 )
 from counterseal.protocols.oftp2.errors import BufferSizeError, InvalidField, InvalidValue, OFTPFault, UnknownCommand
 from counterseal.protocols.oftp2.quirks import Quirk
@@ -82,13 +84,13 @@ TABLE = [
 @pytest.mark.parametrize(
     ("command", "buffer"), TABLE, ids=lambda x: type(x).__name__ if not isinstance(x, bytes) else ""
 )
-def test_every_command_is_built_and_parsed_by_its_table(command, buffer):
+def test_every_command_is_built_and_parsed_by_its_table(command: Command, buffer: bytes) -> None:
     """OFTP-5 (SSRM), OFTP-7, OFTP-9 (SSID), OFTP-27 (SFID), OFTP-49 (NERP)."""
     assert build_command(command) == buffer
     assert parse_command(buffer) == (command, ())
 
 
-def test_every_command_of_the_tables_is_in_the_table_above():
+def test_every_command_of_the_tables_is_in_the_table_above() -> None:
     assert {type(c) for c, _ in TABLE} == {layout.make for layout in LAYOUTS}
 
 
@@ -99,7 +101,7 @@ LENGTHS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_positions_and_widths_of_a_table_agree_and_give_the_length(layout):
+def test_positions_and_widths_of_a_table_agree_and_give_the_length(layout: Layout) -> None:
     """OFTP-5, OFTP-9, OFTP-27, OFTP-49: the positions printed in the RFC follow from the widths."""
     at = 0
     for field in layout.fields:
@@ -113,7 +115,7 @@ def test_positions_and_widths_of_a_table_agree_and_give_the_length(layout):
     [(SSRM(), "SSRMCR"), (an_ssid(), "SSIDCR"), (ESID(reas="00", reast="bye"), "ESIDCR")],
     ids=["SSRM", "SSID", "ESID"],
 )
-def test_carriage_return_is_sent_0d_and_taken_as_0d_or_8d(command, field):
+def test_carriage_return_is_sent_0d_and_taken_as_0d_or_8d(command: Command, field: str) -> None:
     """OFTP-6"""
     buffer = build_command(command)
     assert buffer.endswith(b"\r")
@@ -123,7 +125,7 @@ def test_carriage_return_is_sent_0d_and_taken_as_0d_or_8d(command, field):
             parse_command(buffer[:-1] + b"\x0a")
 
 
-def test_unknown_content_of_reserved_fields_is_ignored():
+def test_unknown_content_of_reserved_fields_is_ignored() -> None:
     """OFTP-7"""
     ssid = bytearray(build_command(an_ssid()))
     ssid[48:52] = b"\x00\xff?!"
@@ -133,7 +135,7 @@ def test_unknown_content_of_reserved_fields_is_ignored():
     assert parse_command(bytes(sfid)) == (an_sfid(), ())
 
 
-def test_text_lengths_count_octets_of_utf_8_up_to_999():
+def test_text_lengths_count_octets_of_utf_8_up_to_999() -> None:
     """OFTP-8"""
     longest = "é" * 499 + "x"
     assert parse_command(build_command(an_sfid(desc=longest)))[0] == an_sfid(desc=longest)
@@ -167,7 +169,7 @@ FORGIVEN = [
 
 
 @pytest.mark.parametrize(("buffer", "command", "quirks"), FORGIVEN)
-def test_known_deviations_are_read_and_reported(buffer, command, quirks):
+def test_known_deviations_are_read_and_reported(buffer: bytes, command: Command, quirks: set[Quirk]) -> None:
     """Interop list 3 and 4."""
     parsed, seen = parse_command(buffer)
     assert parsed == command
@@ -205,7 +207,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("buffer", "fault"), REFUSED)
-def test_malformed_commands_raise_the_fault_of_their_reason(buffer, fault):
+def test_malformed_commands_raise_the_fault_of_their_reason(buffer: bytes, fault: type[Exception]) -> None:
     """OFTP-33, OFTP-52."""
     with pytest.raises(fault):
         parse_command(buffer)
@@ -225,12 +227,12 @@ UNSENDABLE = [
 
 
 @pytest.mark.parametrize("command", UNSENDABLE)
-def test_values_that_do_not_fit_are_not_built(command):
+def test_values_that_do_not_fit_are_not_built(command: Command) -> None:
     with pytest.raises(InvalidValue):
         build_command(command)
 
 
-def test_no_password_or_response_is_printed():
+def test_no_password_or_response_is_printed() -> None:
     assert "SECRET" not in repr(an_ssid())
     assert "\\x01" not in repr(AURP(rsp=bytes([1]) * 20))
 
@@ -240,13 +242,15 @@ digits = st.text("0123456789", min_size=10, max_size=10)
 
 
 @given(dsn=text, dest=text, orig=text, time=digits, hsh=st.binary(max_size=64), sig=st.binary(max_size=3000))
-def test_receipts_of_any_content_come_back_as_they_were(dsn, dest, orig, time, hsh, sig):
+def test_receipts_of_any_content_come_back_as_they_were(
+    dsn: str, dest: str, orig: str, time: str, hsh: bytes, sig: bytes
+) -> None:
     eerp = EERP(dsn=dsn, date=time[:8], time=time, dest=dest, orig=orig, hsh=hsh, sig=sig)
     assert parse_command(build_command(eerp)) == (eerp, ())
 
 
 @given(code=st.sampled_from(sorted(BY_CODE)), rest=st.binary(max_size=300))
-def test_any_octets_behind_a_command_code_are_a_command_or_a_peer_fault(code, rest):
+def test_any_octets_behind_a_command_code_are_a_command_or_a_peer_fault(code: int, rest: bytes) -> None:
     try:
         command, _ = parse_command(bytes([code]) + rest)
     except OFTPFault:

@@ -37,7 +37,7 @@ def authenticated() -> ConversationPair:
     return pair
 
 
-def test_a_secured_file_is_cut_resumed_and_receipted_in_later_sessions():
+def test_a_secured_file_is_cut_resumed_and_receipted_in_later_sessions() -> None:
     """OFTP-28, OFTP-39, OFTP-40, OFTP-46, OFTP-48: the same ciphertext is kept, the receipt may come in any session."""
     content = os.urandom(20_000) + b"UNB+UNOC:3'" * 5_000
     plan = FilePlan(

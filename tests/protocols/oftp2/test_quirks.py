@@ -6,7 +6,7 @@ import pytest
 
 from counterseal.kernel.finding import Severity
 from counterseal.protocols.oftp2.codec import build_command
-from counterseal.protocols.oftp2.commands import CDT, EFID, EFNA, EFPA, NERP, SFNA, SFPA
+from counterseal.protocols.oftp2.commands import CDT, EFID, EFNA, EFPA, NERP, SFNA, SFPA, SSID, Command
 from counterseal.protocols.oftp2.events import FileEnded, FileOffered, FileRefused, FileRejected, Noted, ReceiptReceived
 from counterseal.protocols.oftp2.quirks import RULES, Quirk, finding
 from counterseal.protocols.oftp2.reasons import FileReason
@@ -58,7 +58,9 @@ PLAYED = [
 
 
 @pytest.mark.parametrize(("quirk", "state", "says", "after", "reason"), PLAYED)
-def test_a_quirky_peer_is_understood_and_noted(quirk, state, says, after, reason):
+def test_a_quirky_peer_is_understood_and_noted(
+    quirk: Quirk, state: State, says: list[Command | bytes], after: State, reason: str
+) -> None:
     """Interop list 1 to 6, 9, 10, 30; OFTP-32, OFTP-36."""
     peer = at(state)
     events = peer.says(*says)
@@ -68,7 +70,9 @@ def test_a_quirky_peer_is_understood_and_noted(quirk, state, says, after, reason
 
 
 @pytest.mark.parametrize(("quirk", "state", "says", "after", "reason"), PLAYED)
-def test_a_strict_agreement_answers_with_the_reason_of_the_rfc(quirk, state, says, after, reason):
+def test_a_strict_agreement_answers_with_the_reason_of_the_rfc(
+    quirk: Quirk, state: State, says: list[Command | bytes], after: State, reason: str
+) -> None:
     """Strictness per agreement."""
     peer = at(state, replace(TOLERANT, refused_quirks=frozenset({quirk})))
     end = ended(peer.says(*says))
@@ -78,13 +82,13 @@ def test_a_strict_agreement_answers_with_the_reason_of_the_rfc(quirk, state, say
     assert after
 
 
-def test_every_quirk_is_played_or_tested_by_name():
+def test_every_quirk_is_played_or_tested_by_name() -> None:
     elsewhere = {Quirk.HEADER_ONLY, Quirk.RESTART_RAISED, Quirk.END_OUT_OF_TURN}
     assert {row[0] for row in PLAYED} | elsewhere == set(Quirk)
     assert set(RULES) == set(Quirk)
 
 
-def test_findings_are_notes_with_a_sentence():
+def test_findings_are_notes_with_a_sentence() -> None:
     for quirk in Quirk:
         note = finding(quirk, "FIELD")
         assert note.code.startswith("oftp2.")
@@ -93,7 +97,7 @@ def test_findings_are_notes_with_a_sentence():
         assert note.text.endswith(".")
 
 
-def test_a_quirk_is_reported_once_per_session():
+def test_a_quirk_is_reported_once_per_session() -> None:
     peer = Peer.of_responder()
     for _ in range(5):
         peer.says(an_sfid(dsn="A_B"))
@@ -101,7 +105,7 @@ def test_a_quirk_is_reported_once_per_session():
     assert quirks(peer.events) == ["oftp2.name-alphabet"]
 
 
-def test_a_header_without_a_buffer_is_the_end_of_the_connection():
+def test_a_header_without_a_buffer_is_the_end_of_the_connection() -> None:
     """Interop list 28."""
     peer = Peer.of_responder()
     events = peer.sends(b"\x10\x00\x00\x04")
@@ -114,7 +118,7 @@ def test_a_header_without_a_buffer_is_the_end_of_the_connection():
     assert strict.heard_esid() == "07"
 
 
-def test_an_unknown_reason_counts_as_99_and_keeps_its_code():
+def test_an_unknown_reason_counts_as_99_and_keeps_its_code() -> None:
     """Interop list 12."""
     peer = at(State.OPOP)
     events = peer.says(SFNA(reas="77", rrtr=False, reast="odd"))
@@ -124,7 +128,7 @@ def test_an_unknown_reason_counts_as_99_and_keeps_its_code():
     assert FileRejected(reason=FileReason.UNSPECIFIED, code="88", text="") in events
 
 
-def test_a_nerp_with_a_reason_of_another_list_is_taken_as_a_failure():
+def test_a_nerp_with_a_reason_of_another_list_is_taken_as_a_failure() -> None:
     """OFTP-49, interop list 12: also by a strict agreement, for the receipt must not be lost."""
     for settings in (TOLERANT, STRICT):
         peer = at(State.IDLELI, settings)
@@ -133,14 +137,14 @@ def test_a_nerp_with_a_reason_of_another_list_is_taken_as_a_failure():
         assert quirks(events) == ["oftp2.unknown-reason"]
 
 
-def test_an_end_with_an_unknown_reason_is_reported_as_it_came():
+def test_an_end_with_an_unknown_reason_is_reported_as_it_came() -> None:
     peer = Peer.of_responder(STRICT)
     end = ended(peer.says(b"F42000\r"))
     assert (end.reason, end.code) == (None, "42")
 
 
 @pytest.mark.parametrize("count", [0, 3, 99])
-def test_secured_fixed_and_variable_files_end_with_any_record_count(count):
+def test_secured_fixed_and_variable_files_end_with_any_record_count(count: int) -> None:
     """OFTP-37, interop list 31."""
     peer = Peer.of_responder(STRICT)
     peer.says(an_sfid(fmt="V", lrecl=80, sec="02", ciph="02", env="1"))
@@ -149,7 +153,7 @@ def test_secured_fixed_and_variable_files_end_with_any_record_count(count):
     assert FileEnded(octets=3, records=count) in events
 
 
-def test_a_text_file_with_a_flag_per_line_arrives_whole():
+def test_a_text_file_with_a_flag_per_line_arrives_whole() -> None:
     """Interop list 6."""
     peer = Peer.of_responder()
     peer.says(an_sfid(fmt="T"))
@@ -159,21 +163,21 @@ def test_a_text_file_with_a_flag_per_line_arrives_whole():
     assert FileEnded(octets=7, records=0) in events
 
 
-def test_sizes_in_the_offer_are_estimates():
+def test_sizes_in_the_offer_are_estimates() -> None:
     """Interop list 9."""
     peer = Peer.of_responder(STRICT)
     events = peer.says(an_sfid(fsiz=0, osiz=0))
     assert [e.problem for e in events if isinstance(e, FileOffered)] == [None]
 
 
-def test_a_suite_on_an_unsecured_file_is_legal():
+def test_a_suite_on_an_unsecured_file_is_legal() -> None:
     """Interop list 10."""
     peer = Peer.of_responder(STRICT)
     events = peer.says(an_sfid(ciph="02", sign=True))
     assert [type(e) for e in events] == [FileOffered]
 
 
-def test_a_peer_that_closes_after_our_efpa_has_delivered():
+def test_a_peer_that_closes_after_our_efpa_has_delivered() -> None:
     """Interop list 25."""
     peer = at(State.CLIP)
     peer.session.confirm_file(NOON, take_turn=False)
@@ -183,26 +187,27 @@ def test_a_peer_that_closes_after_our_efpa_has_delivered():
     assert not end.clean
 
 
-def test_a_small_window_works_and_a_window_of_one_is_never_used():
+def test_a_small_window_works_and_a_window_of_one_is_never_used() -> None:
     """Interop list 8 and 29."""
     peer = Peer.of_initiator(ssid=an_ssid(cred=2), credit=20)
-    assert peer.session.agreed.credit == 2
+    assert peer.agreed.credit == 2
     refusing = Peer(Session.respond(TOLERANT, now=NOON))
     refusing.says(an_ssid(cred=1))
     assert refusing.heard_esid() == "10"
 
 
-def test_no_compression_is_offered_back_to_a_peer_without():
+def test_no_compression_is_offered_back_to_a_peer_without() -> None:
     """Interop list 30: N is answered to N."""
     peer = Peer(Session.respond(TOLERANT, now=NOON))
     peer.heard()
     peer.says(an_ssid(cmpr=False))
     peer.session.accept_partner(NOON, offer=an_offer(compression=True))
     (answer,) = peer.heard()
+    assert isinstance(answer, SSID)
     assert answer.cmpr is False
 
 
-def test_receipts_of_files_sent_long_ago_are_taken_in_any_session():
+def test_receipts_of_files_sent_long_ago_are_taken_in_any_session() -> None:
     """OFTP-46, interop list 13."""
     peer = Peer.of_responder()
     events = peer.says(A_NERP)
@@ -211,7 +216,7 @@ def test_receipts_of_files_sent_long_ago_are_taken_in_any_session():
     assert peer.session.state is State.IDLELI
 
 
-def test_an_early_end_of_file_leaves_no_credit_behind_for_the_next_file():
+def test_an_early_end_of_file_leaves_no_credit_behind_for_the_next_file() -> None:
     """Interop list 5."""
     peer = at(State.OPI)
     peer.says(b"D\x01a", b"D\x01b", b"D\x81c", EFID(rcnt=0, ucnt=3))

@@ -1,8 +1,10 @@
 """Files into CMS and back (RFC 5024 §6, §10.2), and the requirements that refuse them (§5.3.5)."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asn1crypto import cms as asn1
@@ -14,6 +16,7 @@ from counterseal.kernel.keys import KeyTransport
 from counterseal.protocols import cms
 from counterseal.protocols.cms import ContentCipher, ContentKind
 from counterseal.protocols.oftp2.authentication import build_challenge, open_challenge
+from counterseal.protocols.oftp2.commands import SFID
 from counterseal.protocols.oftp2.errors import (
     ChallengeFailed,
     DecompressionFailed,
@@ -25,6 +28,7 @@ from counterseal.protocols.oftp2.errors import (
 )
 from counterseal.protocols.oftp2.records import insert_lengths, remove_lengths
 from counterseal.protocols.oftp2.security import (
+    FileEvidence,
     FilePlan,
     Need,
     OpenedFile,
@@ -34,14 +38,16 @@ from counterseal.protocols.oftp2.security import (
 )
 from counterseal.protocols.oftp2.suites import SUITES
 from tests.protocols.oftp2.keys import a_key
-from tests.protocols.oftp2.pair import an_sfid
+from tests.protocols.oftp2.pair import Changes, an_sfid
 
 CONTENT = (b"UNH+1+ORDERS:D:96A:UN'" * 4000)[:80_001]
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 SERVICES = [(s, c, e) for s in (True, False) for c in (True, False) for e in (True, False) if s or c or e]
 
 
-def a_plan(*, sign=True, compress=True, encrypt=True, suite="02", embed=False) -> FilePlan:
+def a_plan(
+    *, sign: bool = True, compress: bool = True, encrypt: bool = True, suite: str = "02", embed: bool = False
+) -> FilePlan:
     return FilePlan(
         suite=SUITES[suite],
         signer=a_key("signer") if sign else None,
@@ -52,7 +58,7 @@ def a_plan(*, sign=True, compress=True, encrypt=True, suite="02", embed=False) -
     )
 
 
-def in_chunks(octets: bytes, size: int = 5000):
+def in_chunks(octets: bytes, size: int = 5000) -> Iterator[bytes]:
     return (octets[at : at + size] for at in range(0, len(octets), size))
 
 
@@ -61,11 +67,20 @@ def secured(plan: FilePlan, content: bytes = CONTENT, *, size: bool = True) -> b
     return b"".join(bytes(c) for c in chunks)
 
 
-def sfid_of(plan: FilePlan, **changes):
+def sfid_of(plan: FilePlan, **changes: Any) -> SFID:
     return an_sfid(sec=plan.sec, ciph=plan.ciph, comp=plan.comp, env=plan.env, **changes)
 
 
-def opened(octets: bytes, sfid, *, keys=("recipient",), candidates=("signer",), limit=1 << 20, mask=False, chunk=777):
+def opened(
+    octets: bytes,
+    sfid: SFID,
+    *,
+    keys: tuple[str, ...] = ("recipient",),
+    candidates: tuple[str, ...] = ("signer",),
+    limit: int = 1 << 20,
+    mask: bool = False,
+    chunk: int = 777,
+) -> tuple[bytes, FileEvidence]:
     file = OpenedFile(
         in_chunks(octets, chunk),
         sfid,
@@ -79,8 +94,13 @@ def opened(octets: bytes, sfid, *, keys=("recipient",), candidates=("signer",), 
     return content, file.finish()
 
 
+def signed_in(evidence: FileEvidence) -> cms.Signed:
+    assert evidence.signed is not None
+    return evidence.signed
+
+
 @pytest.mark.parametrize(("sign", "compress", "encrypt"), SERVICES)
-def test_each_service_alone_and_all_combinations_come_back(sign, compress, encrypt):
+def test_each_service_alone_and_all_combinations_come_back(sign: bool, compress: bool, encrypt: bool) -> None:
     """OFTP-40, OFTP-41."""
     plan = a_plan(sign=sign, compress=compress, encrypt=encrypt)
     sfid = sfid_of(plan)
@@ -94,7 +114,7 @@ def test_each_service_alone_and_all_combinations_come_back(sign, compress, encry
     assert signers == ([a_key("signer").certificate] if sign else [])
 
 
-def test_the_order_is_sign_compress_encrypt_and_the_envelope_says_id_data():
+def test_the_order_is_sign_compress_encrypt_and_the_envelope_says_id_data() -> None:
     """OFTP-40, OFTP-42"""
     plan = a_plan()
     outer = asn1.ContentInfo.load(secured(plan))
@@ -112,7 +132,7 @@ def test_the_order_is_sign_compress_encrypt_and_the_envelope_says_id_data():
 
 @pytest.mark.parametrize("size", [True, False])
 @pytest.mark.parametrize("suite", SUITES)
-def test_every_suite_signs_and_encrypts_with_its_algorithms(suite, size):
+def test_every_suite_signs_and_encrypts_with_its_algorithms(suite: str, size: bool) -> None:
     """OFTP-44"""
     plan = a_plan(suite=suite, compress=False)
     octets = secured(plan, size=size)
@@ -121,10 +141,10 @@ def test_every_suite_signs_and_encrypts_with_its_algorithms(suite, size):
     assert algorithm["algorithm"].native == expected
     content, evidence = opened(octets, sfid_of(plan))
     assert content == CONTENT
-    assert evidence.signed.signers[0].digest is SUITES[suite].digest
+    assert signed_in(evidence).signers[0].digest is SUITES[suite].digest
 
 
-def test_the_table_of_suites_is_that_of_the_standard():
+def test_the_table_of_suites_is_that_of_the_standard() -> None:
     """OFTP-44"""
     rows = {(s.code, s.cipher.value, s.digest.value) for s in SUITES.values()}
     assert rows == {
@@ -141,17 +161,17 @@ def test_the_table_of_suites_is_that_of_the_standard():
 
 
 @pytest.mark.parametrize("embed", [True, False])
-def test_the_signers_certificate_is_inside_or_not(embed):
+def test_the_signers_certificate_is_inside_or_not(embed: bool) -> None:
     """OFTP-43: it is never trusted for being inside."""
     plan = a_plan(compress=False, encrypt=False, embed=embed)
     octets = secured(plan)
     _, evidence = opened(octets, sfid_of(plan))
-    assert len(evidence.signed.certificates) == int(embed)
+    assert len(signed_in(evidence).certificates) == int(embed)
     with pytest.raises(SignatureInvalid):
         opened(octets, sfid_of(plan), candidates=("stranger",))
 
 
-def test_one_known_signer_of_several_is_enough():
+def test_one_known_signer_of_several_is_enough() -> None:
     """OFTP-43: §6.2, a changeover signed with old and new."""
     builder = pkcs7.PKCS7SignatureBuilder().set_data(CONTENT)
     for name in ("old", "new"):
@@ -162,17 +182,17 @@ def test_one_known_signer_of_several_is_enough():
     for known in ("old", "new"):
         content, evidence = opened(octets, sfid_of(plan), candidates=(known,))
         assert content == CONTENT
-        assert [s.certificate for s in evidence.signed.signers] == [a_key(known).certificate]
-        assert len(evidence.signed.unknown) == 1
+        assert [s.certificate for s in signed_in(evidence).signers] == [a_key(known).certificate]
+        assert len(signed_in(evidence).unknown) == 1
 
 
-def test_an_older_key_of_ours_still_opens():
+def test_an_older_key_of_ours_still_opens() -> None:
     plan = a_plan()
     _, evidence = opened(secured(plan), sfid_of(plan), keys=("newer", "recipient"))
     assert evidence.key == a_key("recipient")
 
 
-def test_a_secured_v_file_keeps_its_records():
+def test_a_secured_v_file_keeps_its_records() -> None:
     """OFTP-45"""
     records = [b"one", b"", b"x" * 5000, b"last"]
     marked = b"".join(insert_lengths([(r, (len(r),)) for r in records]))
@@ -204,7 +224,9 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("damage", "services", "fault", "reason"), DAMAGED)
-def test_a_damaged_file_is_told_with_its_reason(damage, services, fault, reason):
+def test_a_damaged_file_is_told_with_its_reason(
+    damage: str, services: tuple[bool, bool, bool], fault: type[Exception], reason: str
+) -> None:
     """OFTP-41, OFTP-50: EFNA 21, 22, 23."""
     sign, compress, encrypt = services
     plan = a_plan(sign=sign, compress=compress, encrypt=encrypt)
@@ -231,7 +253,7 @@ def test_a_damaged_file_is_told_with_its_reason(damage, services, fault, reason)
     assert caught.value.efna.value == reason
 
 
-def test_with_masking_every_failure_inside_an_encrypted_file_looks_the_same():
+def test_with_masking_every_failure_inside_an_encrypted_file_looks_the_same() -> None:
     plan = a_plan(compress=False)
     unsigned = a_plan(sign=False, compress=False)
     seen = set()
@@ -250,7 +272,7 @@ def test_with_masking_every_failure_inside_an_encrypted_file_looks_the_same():
         opened(secured(signed), sfid_of(signed), candidates=("stranger",), mask=True)
 
 
-def test_a_file_that_grows_beyond_what_was_admitted_is_stopped():
+def test_a_file_that_grows_beyond_what_was_admitted_is_stopped() -> None:
     plan = a_plan(sign=False, encrypt=False)
     octets = secured(plan, bytes(3_000_000))
     assert len(octets) < 100_000
@@ -259,7 +281,7 @@ def test_a_file_that_grows_beyond_what_was_admitted_is_stopped():
     assert caught.value.efna.value == "06"
 
 
-def test_another_layer_than_announced_can_be_seen():
+def test_another_layer_than_announced_can_be_seen() -> None:
     """OFTP-41: more layers than the SFID says are evidence, for the content may be CMS itself."""
     inner = secured(a_plan(compress=False, encrypt=False))
     plan = a_plan(sign=False, compress=False)
@@ -268,12 +290,12 @@ def test_another_layer_than_announced_can_be_seen():
     assert evidence.content_kind is ContentKind.SIGNED
 
 
-def test_an_unsecured_file_is_not_opened():
+def test_an_unsecured_file_is_not_opened() -> None:
     with pytest.raises(InvalidValue):
         opened(b"", an_sfid())
 
 
-def test_an_unsecured_file_may_name_a_suite_for_its_receipt():
+def test_an_unsecured_file_may_name_a_suite_for_its_receipt() -> None:
     """OFTP-41, OFTP-47."""
     plan = a_plan(sign=False, compress=False, encrypt=False)
     assert (plan.sec, plan.comp, plan.env, plan.ciph) == ("00", "0", "0", "02")
@@ -307,7 +329,7 @@ REQUIRED = [
 
 
 @pytest.mark.parametrize(("changes", "fields", "reason"), REQUIRED)
-def test_requirements_refuse_an_offer_with_their_reason(changes, fields, reason):
+def test_requirements_refuse_an_offer_with_their_reason(changes: Changes, fields: Changes, reason: str) -> None:
     """OFTP-31, OFTP-44, interop list 32."""
     refusal = decide_requirements(an_sfid(**fields), replace(OPEN, **changes))
     assert (refusal.reason.value if refusal else None) == reason
@@ -315,7 +337,7 @@ def test_requirements_refuse_an_offer_with_their_reason(changes, fields, reason)
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_a_challenge_is_fresh_and_opens_with_our_key_only(suite):
+def test_a_challenge_is_fresh_and_opens_with_our_key_only(suite: str) -> None:
     """OFTP-19, interop list 24: any suite."""
     recipient = a_key("recipient")
     first = build_challenge(suite=SUITES[suite], recipient=recipient.certificate, entropy=os.urandom)
@@ -329,7 +351,7 @@ def test_a_challenge_is_fresh_and_opens_with_our_key_only(suite):
 
 
 @pytest.mark.parametrize("octets", [19, 21, 100_000])
-def test_a_challenge_of_another_length_is_not_answered(octets):
+def test_a_challenge_of_another_length_is_not_answered(octets: int) -> None:
     """OFTP-19"""
     plan = a_plan(sign=False, compress=False)
     envelope = b"".join(bytes(c) for c in secure_file((bytes(octets),), plan, entropy=os.urandom, size=octets))
@@ -338,7 +360,7 @@ def test_a_challenge_of_another_length_is_not_answered(octets):
 
 
 @pytest.mark.parametrize("envelope", [b"", b"cms", b"\x30\x80\x06\x09"])
-def test_a_challenge_that_is_no_envelope_is_not_answered(envelope):
+def test_a_challenge_that_is_no_envelope_is_not_answered(envelope: bytes) -> None:
     """OFTP-19"""
     with pytest.raises(ChallengeFailed):
         open_challenge(envelope, [a_key("recipient")], limits=cms.DEFAULT_LIMITS)

@@ -18,6 +18,7 @@ from counterseal.protocols.oftp2.commands import (
     SFNA,
     SFPA,
     SSRM,
+    Command,
 )
 from counterseal.protocols.oftp2.errors import SessionOver, WrongState
 from counterseal.protocols.oftp2.reasons import ESIDReason, FileReason
@@ -25,7 +26,7 @@ from counterseal.protocols.oftp2.states import ENDED, OUR_MOVE, RECEIVED, VERBS,
 from tests.protocols.oftp2.pair import CHALLENGE, NOON, an_eerp, an_offer, an_sfid, an_ssid, ended
 from tests.protocols.oftp2.stations import STATIONS, at
 
-SAID = {
+SAID: dict[Buffer, Command | bytes] = {
     Buffer.SSRM: SSRM(),
     Buffer.SSID: an_ssid(),
     Buffer.SECD: SECD(),
@@ -66,7 +67,7 @@ DONE = {
 LIVE = [state for state in State if state not in ENDED]
 
 
-def test_every_state_verb_and_buffer_is_enumerated_here():
+def test_every_state_verb_and_buffer_is_enumerated_here() -> None:
     assert set(STATIONS) == set(State)
     assert set(DONE) == set(Verb)
     assert set(SAID) == set(Buffer) - {Buffer.ESID}
@@ -75,7 +76,7 @@ def test_every_state_verb_and_buffer_is_enumerated_here():
 
 @pytest.mark.parametrize("buffer", SAID)
 @pytest.mark.parametrize("state", LIVE)
-def test_a_buffer_is_taken_where_the_table_allows_it_and_a_violation_elsewhere(state, buffer):
+def test_a_buffer_is_taken_where_the_table_allows_it_and_a_violation_elsewhere(state: State, buffer: Buffer) -> None:
     """OFTP-21, OFTP-24, OFTP-52."""
     peer = at(state)
     events = peer.says(SAID[buffer])
@@ -90,7 +91,7 @@ def test_a_buffer_is_taken_where_the_table_allows_it_and_a_violation_elsewhere(s
 
 @pytest.mark.parametrize("verb", DONE)
 @pytest.mark.parametrize("state", State)
-def test_a_verb_is_done_where_the_table_allows_it_and_changes_nothing_elsewhere(state, verb):
+def test_a_verb_is_done_where_the_table_allows_it_and_changes_nothing_elsewhere(state: State, verb: Verb) -> None:
     peer = at(state)
     transition = VERBS.get((state, verb))
     if transition is None:
@@ -104,7 +105,7 @@ def test_a_verb_is_done_where_the_table_allows_it_and_changes_nothing_elsewhere(
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_an_error_ends_every_state_and_the_connection_is_closed(state):
+def test_an_error_ends_every_state_and_the_connection_is_closed(state: State) -> None:
     """OFTP-52: 9.12 D; an ESID is valid everywhere."""
     peer = at(state)
     events = peer.says(ESID(reas="08", reast="full"))
@@ -115,7 +116,7 @@ def test_an_error_ends_every_state_and_the_connection_is_closed(state):
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_a_lost_connection_ends_every_state(state):
+def test_a_lost_connection_ends_every_state(state: State) -> None:
     peer = at(state)
     end = ended(peer.session.connection_lost(NOON))
     assert end.fault is not None
@@ -124,7 +125,7 @@ def test_a_lost_connection_ends_every_state(state):
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_our_abort_ends_every_state(state):
+def test_our_abort_ends_every_state(state: State) -> None:
     peer = at(state)
     end = ended(peer.session.abort(ESIDReason.EMERGENCY_CLOSE_DOWN, "fire", NOON))
     assert not end.clean
@@ -134,7 +135,7 @@ def test_our_abort_ends_every_state(state):
 
 
 @pytest.mark.parametrize("state", sorted(ENDED))
-def test_nothing_counts_after_the_end(state):
+def test_nothing_counts_after_the_end(state: State) -> None:
     """9.10 S."""
     peer = at(state)
     assert peer.says(*SAID.values()) == []
@@ -143,10 +144,10 @@ def test_nothing_counts_after_the_end(state):
     assert peer.session.state is state
 
 
-def test_the_states_where_we_move_are_those_where_a_verb_answers_the_peer():
+def test_the_states_where_we_move_are_those_where_a_verb_answers_the_peer() -> None:
     answers = {s for (s, v) in VERBS if v is not Verb.END_FILE}
     assert answers == OUR_MOVE
 
 
-def test_a_faulty_verb_is_the_callers_fault():
+def test_a_faulty_verb_is_the_callers_fault() -> None:
     assert issubclass(WrongState, CallerFault)

@@ -1,5 +1,7 @@
 """Data exchange buffers (RFC 5024 §7, appendix A)."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,9 @@ READ = [
 
 
 @pytest.mark.parametrize(("buffer", "octets", "ends", "empty"), READ)
-def test_subrecords_are_joined_and_record_ends_found(buffer, octets, ends, empty):
+def test_subrecords_are_joined_and_record_ends_found(
+    buffer: bytes, octets: bytes, ends: tuple[int, ...], empty: int
+) -> None:
     """OFTP-32, OFTP-33."""
     assert read_buffer(buffer) == (octets, ends, empty)
 
@@ -42,20 +46,22 @@ LIES = [
 
 
 @pytest.mark.parametrize("buffer", LIES)
-def test_subrecords_that_claim_more_than_the_buffer_holds_are_invalid_data(buffer):
+def test_subrecords_that_claim_more_than_the_buffer_holds_are_invalid_data(buffer: bytes) -> None:
     """OFTP-32, OFTP-33: never across buffers."""
     with pytest.raises(InvalidField, match="subrecord"):
         read_buffer(buffer)
 
 
-def written(chunks, *, size, single=True, compress=False):
+def written(
+    chunks: Sequence[tuple[bytes, Sequence[int]]], *, size: int, single: bool = True, compress: bool = False
+) -> list[bytes]:
     """The DATA buffers of chunks, each (octets, record ends)."""
     writer = BufferWriter(buffer_octets=size, single_record=single, compress=compress)
     stbs = [stb for octets, ends in chunks for stb in writer.write(octets, ends)] + writer.finish()
     return list(Reassembler().feed(b"".join(stbs)))
 
 
-def read(buffers):
+def read(buffers: list[bytes]) -> tuple[bytes, list[int]]:
     octets, ends = b"", []
     for buffer in buffers:
         part, inside, _ = read_buffer(buffer)
@@ -73,7 +79,9 @@ contents = st.one_of(
 
 
 @given(content=contents, size=st.integers(128, 700), cut=st.integers(1, 300), compress=st.booleans())
-def test_an_unstructured_file_survives_any_buffer_size_and_chunking(content, size, cut, compress):
+def test_an_unstructured_file_survives_any_buffer_size_and_chunking(
+    content: bytes, size: int, cut: int, compress: bool
+) -> None:
     """OFTP-11, OFTP-32, OFTP-34: one record, whose flag is the end of the file."""
     chunks = [(content[i : i + cut], ()) for i in range(0, len(content), cut)]
     buffers = written(chunks, size=size, compress=compress)
@@ -82,7 +90,7 @@ def test_an_unstructured_file_survives_any_buffer_size_and_chunking(content, siz
 
 
 @given(records=st.lists(st.binary(max_size=150), max_size=20), size=st.integers(128, 300), compress=st.booleans())
-def test_records_survive_with_their_ends_empty_ones_included(records, size, compress):
+def test_records_survive_with_their_ends_empty_ones_included(records: list[bytes], size: int, compress: bool) -> None:
     """OFTP-32, OFTP-34"""
     ends, at = [], 0
     for record in records:
@@ -93,44 +101,44 @@ def test_records_survive_with_their_ends_empty_ones_included(records, size, comp
     assert all(1 < len(b) <= size for b in buffers)
 
 
-def test_a_record_may_be_given_in_pieces():
+def test_a_record_may_be_given_in_pieces() -> None:
     buffers = written([(b"ab", ()), (b"cd", (1,)), (b"", (0,))], size=128, single=False)
     assert read(buffers) == (b"abcd", [3, 4])
 
 
-def test_an_empty_file_is_one_empty_record():
+def test_an_empty_file_is_one_empty_record() -> None:
     """OFTP-34"""
     assert written([], size=128) == [b"D\x80"]
     assert written([], size=128, single=False) == []
 
 
-def test_runs_are_compressed_and_nothing_else_grows():
+def test_runs_are_compressed_and_nothing_else_grows() -> None:
     """OFTP-33"""
     assert written([(b"a" * 130, ())], size=128, compress=True) == [b"D\x7fa\x44a\xffa"]
     assert written([(b"abcabc", ())], size=128, compress=True) == [b"D\x86abcabc"]
 
 
-def test_large_files_fill_buffers_with_full_subrecords():
+def test_large_files_fill_buffers_with_full_subrecords() -> None:
     buffers = written([(bytes(300_000), ())], size=99_999)
     assert [len(b) for b in buffers[:3]] == [1 + 1562 * 64] * 3
     assert set(buffers[0][1::64]) == {0x3F}
 
 
 @pytest.mark.parametrize("ends", [(4,), (2, 1), (-1,)])
-def test_record_ends_outside_the_chunk_are_refused(ends):
+def test_record_ends_outside_the_chunk_are_refused(ends: tuple[int, ...]) -> None:
     writer = BufferWriter(buffer_octets=128, single_record=False, compress=False)
     with pytest.raises(InvalidValue):
         writer.write(b"abc", ends)
 
 
-def test_an_unstructured_file_has_no_record_ends():
+def test_an_unstructured_file_has_no_record_ends() -> None:
     writer = BufferWriter(buffer_octets=128, single_record=True, compress=False)
     with pytest.raises(InvalidValue):
         writer.write(b"abc", (1,))
 
 
 @given(st.binary(max_size=500))
-def test_any_octets_in_a_data_buffer_are_data_or_invalid_data(octets):
+def test_any_octets_in_a_data_buffer_are_data_or_invalid_data(octets: bytes) -> None:
     """OFTP-33: and never more than 63 octets for two."""
     try:
         got, ends, _ = read_buffer(b"D" + octets)
@@ -148,7 +156,9 @@ def test_any_octets_in_a_data_buffer_are_data_or_invalid_data(octets):
     size=st.integers(128, 1200),
     compress=st.booleans(),
 )
-def test_fixed_records_are_written_fast_and_mean_the_same(length, count, cut, size, compress):
+def test_fixed_records_are_written_fast_and_mean_the_same(
+    length: int, count: int, cut: int, size: int, compress: bool
+) -> None:
     """OFTP-34"""
     content = bytes(n % 251 for n in range(length * count))
     writer = BufferWriter(buffer_octets=size, single_record=False, compress=compress)
@@ -166,7 +176,7 @@ def test_fixed_records_are_written_fast_and_mean_the_same(length, count, cut, si
 
 
 @given(octets=st.binary(max_size=400), length=st.integers(1, 130), opened=st.integers(0, 130))
-def test_the_fast_reader_of_fixed_records_sees_what_the_other_sees(octets, length, opened):
+def test_the_fast_reader_of_fixed_records_sees_what_the_other_sees(octets: bytes, length: int, opened: int) -> None:
     """OFTP-33"""
     try:
         expected = read_buffer(b"D" + octets)

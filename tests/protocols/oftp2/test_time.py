@@ -15,7 +15,7 @@ EARLY = NOON + PATIENCE - timedelta(microseconds=1)
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_every_waiting_state_times_out_with_esid_09_and_then_closes(state):
+def test_every_waiting_state_times_out_with_esid_09_and_then_closes(state: State) -> None:
     """OFTP-51"""
     peer = at(state)
     assert peer.session.deadline() == NOON + PATIENCE
@@ -31,7 +31,7 @@ def test_every_waiting_state_times_out_with_esid_09_and_then_closes(state):
     assert peer.session.deadline() is None
 
 
-def test_each_whole_buffer_starts_the_timer_again():
+def test_each_whole_buffer_starts_the_timer_again() -> None:
     """OFTP-51"""
     peer = Peer.of_responder()
     peer.now = NOON + timedelta(seconds=100)
@@ -43,7 +43,7 @@ def test_each_whole_buffer_starts_the_timer_again():
     assert peer.session.deadline() == peer.now + PATIENCE
 
 
-def test_trickling_octets_do_not_keep_a_session():
+def test_trickling_octets_do_not_keep_a_session() -> None:
     """OFTP-51: a stall of single octets is a stall."""
     peer = Peer.of_responder()
     for octet in stb(an_sfid())[:100]:
@@ -53,7 +53,7 @@ def test_trickling_octets_do_not_keep_a_session():
 
 
 @pytest.mark.parametrize("state", LIVE)
-def test_the_caller_can_ask_for_time_only_while_it_works_on_an_answer(state):
+def test_the_caller_can_ask_for_time_only_while_it_works_on_an_answer(state: State) -> None:
     """OFTP-51"""
     peer = at(state)
     later = NOON + timedelta(seconds=60)
@@ -61,7 +61,7 @@ def test_the_caller_can_ask_for_time_only_while_it_works_on_an_answer(state):
     assert peer.session.deadline() == (later if state in OUR_MOVE else NOON) + PATIENCE
 
 
-def test_verbs_start_the_timer_too():
+def test_verbs_start_the_timer_too() -> None:
     peer = Peer.of_initiator()
     later = NOON + timedelta(seconds=100)
     peer.session.offer_file(an_sfid(), later)
