@@ -7,8 +7,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterseal.kernel.distinguished import issuer_text, parse_name, same_name
 from counterseal.kernel.x509 import Certificate
-from counterseal.protocols.cem.names import NameMatch, issuer_text, match_issuer, parse_name, same_name
+from counterseal.protocols.cem.names import NameMatch, match_issuer
 from tests.protocols.cem.minting import certificate, rdns
 
 ISSUER = rdns(

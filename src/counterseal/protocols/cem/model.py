@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Final
 
+from counterseal.kernel.distinguished import NameKey, issuer_text, name_key
 from counterseal.kernel.x509 import Certificate
 from counterseal.protocols.cem.errors import IllegalValue
-from counterseal.protocols.cem.names import NameKey, issuer_text, name_key
 
 MAX_REQUEST_ID: Final = 255
 """Characters of a requestId (3.1, A.1 RequestIdType)."""
