@@ -1,11 +1,11 @@
 """What a post request looks like before it leaves: headers checked, the body drawn from its iterator in a thread."""
 
 import asyncio
+import base64
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
-from aiohttp import BasicAuth
 from multidict import CIMultiDict
 
 from counterseal.engine.ports import PostRequest
@@ -43,10 +43,17 @@ def headers_of(request: PostRequest) -> CIMultiDict[str]:
         headers.add(name, _as_utf8(name, value.strip(" \t")))
     if request.basic is not None:
         headers.popall("Authorization", None)
-        headers.add("Authorization", BasicAuth(*request.basic, encoding="utf-8").encode())
+        headers.add("Authorization", _basic(*request.basic))
     if not request.chunked:
         headers.add("Content-Length", str(request.size))
     return headers
+
+
+def _basic(user: str, password: str) -> str:
+    """RFC 7617, in UTF-8."""
+    if ":" in user:
+        raise InvalidHeader("the user name for basic authentication holds a colon (RFC 7617 section 2)")
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def _as_utf8(name: str, value: str) -> str:

@@ -186,8 +186,7 @@ async def _content(answer: aiohttp.ClientResponse, limit: int) -> bytes:
 
 def failure(error: Exception) -> PostFailed:
     """Our fault for the client library's; the sentence is ours, so that nothing of the machine gets out."""
-    chain = _causes(error)
-    for cause in chain:
+    for cause in _causes(error):
         for kinds, kind, sentence in _FAILURES:
             if isinstance(cause, kinds):
                 return PostFailed(sentence, kind=kind)
@@ -225,5 +224,6 @@ _FAILURES: Final[tuple[tuple[tuple[type[BaseException], ...], str, str], ...]] =
     ((aiohttp.ClientPayloadError,), "closed", "the connection was closed in the middle of the answer"),
     ((aiohttp.ClientResponseError, aiohttp.InvalidURL, ValueError), "malformed", "the answer is not HTTP"),
     ((aiohttp.ClientConnectorError,), "unreachable", "the host cannot be reached"),
+    ((aiohttp.ClientOSError,), "closed", "the connection broke off without an answer"),
     ((OSError,), "unreachable", "the host cannot be reached"),
 )
