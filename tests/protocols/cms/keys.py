@@ -98,9 +98,7 @@ def mint(
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, name: str, *, serial: int, key_identifier: bool = True
 ) -> HeldKey:
     """A self-signed certificate for ``key``."""
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
-    )
+    subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

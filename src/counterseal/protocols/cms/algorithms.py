@@ -183,6 +183,9 @@ def signature_algorithm(scheme: SignatureScheme, digest: Digest) -> bytes:
         return algorithm(RSA_ENCRYPTION, tlv.null())
     if scheme is SignatureScheme.ECDSA:
         return algorithm(ECDSA_OIDS[digest])
+    if digest is Digest.SHA1:
+        # The parameters are the DEFAULTs then, which DER leaves out (X.690 11.5).
+        return algorithm(RSASSA_PSS, tlv.sequence())
     hash_id = digest_algorithm(digest)
     return algorithm(
         RSASSA_PSS,
