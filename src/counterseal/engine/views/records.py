@@ -379,6 +379,12 @@ def certificates(reader: Reader, of: Community, *, side: Side | None = None) -> 
     return [certificate(c, slugs, assigned) for c in reader.certificates(of.id, side=side)]
 
 
+def certificate_shown(reader: Reader, of: Community, found: HeldCertificate) -> CertificateRecord:
+    """One that was found already."""
+    slugs = {p.id: p.slug for p in reader.partners(of.id)}
+    return certificate(found, slugs, reader.assignments(community_id=of.id, fingerprint=found.fingerprint))
+
+
 def _plain_fields(value: object) -> dict[str, Plain]:
     named = [f.name for f in fields(value) if f.name not in SEALED]  # type: ignore[arg-type]  # dataclasses only
     return {name: _plain(getattr(value, name)) for name in named}
