@@ -221,6 +221,8 @@ UNSENDABLE = [
     an_sfid(rest=-1),
     an_sfid(fsiz=10**13),
     an_sfid(fmt="Q"),
+    an_sfid(sign="Y"),
+    an_sfid(rest="7"),
     AURP(rsp=b"short"),
     AUCH(chal=bytes(70_000)),
 ]

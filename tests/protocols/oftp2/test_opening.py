@@ -22,6 +22,7 @@ from tests.protocols.oftp2.pair import (
     ended,
     quirks,
 )
+from tests.protocols.oftp2.stations import at
 
 
 def test_responder_speaks_first_and_initiator_waits_for_it() -> None:
@@ -315,3 +316,11 @@ def test_nothing_skips_the_ssid(early: Command | bytes) -> None:
     peer = Peer(Session.respond(TOLERANT, now=NOON))
     peer.says(early)
     assert peer.heard_esid() == "02"
+
+
+def test_a_responder_answers_with_an_offer_of_its_own() -> None:
+    peer = at(State.A_WF_CONRS)
+    with pytest.raises(InvalidValue, match="offer"):
+        peer.session.accept_partner(NOON, offer=None)
+    assert peer.heard() == []
+    peer.session.accept_partner(NOON, offer=an_offer())

@@ -1,5 +1,6 @@
 """Files into CMS and back (RFC 5024 §6, §10.2), and the requirements that refuse them (§5.3.5)."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,6 +36,7 @@ from counterseal.protocols.oftp2.security import (
     Requirements,
     decide_requirements,
     secure_file,
+    signing_plan,
 )
 from counterseal.protocols.oftp2.suites import SUITES
 from tests.protocols.oftp2.keys import a_key
@@ -364,3 +366,12 @@ def test_a_challenge_that_is_no_envelope_is_not_answered(envelope: bytes) -> Non
     """OFTP-19"""
     with pytest.raises(ChallengeFailed):
         open_challenge(envelope, [a_key("recipient")], limits=cms.DEFAULT_LIMITS)
+
+
+def test_a_detached_signature_holds_no_file() -> None:
+    """OFTP-42"""
+    signature = cms.sign_detached(
+        hashlib.sha1(CONTENT).digest(), signing_plan(SUITES["02"], a_key("signer"), embed_certificate=False, at=None)
+    )
+    with pytest.raises(SignatureInvalid, match="contain"):
+        opened(signature, an_sfid(sec="02", ciph="02", env="1"))

@@ -207,19 +207,8 @@ def _field(position: int | None, name: str, kind: Kind, width: int, values: str 
     return Field(position, name, kind, width, frozenset(values.split()) if values else None)
 
 
-_C, _X, _9, _D, _YN, _U, _T, _NL, _UL, _R, _CR = (
-    Kind.CODE,
-    Kind.TEXT,
-    Kind.NUMBER,
-    Kind.DIGITS,
-    Kind.FLAG,
-    Kind.BINARY,
-    Kind.UTF8,
-    Kind.NUMERIC_LENGTH,
-    Kind.BINARY_LENGTH,
-    Kind.RESERVED,
-    Kind.CARRIAGE_RETURN,
-)
+_C, _X, _9, _D, _YN, _CR = Kind.CODE, Kind.TEXT, Kind.NUMBER, Kind.DIGITS, Kind.FLAG, Kind.CARRIAGE_RETURN
+_U, _T, _R, _NL, _UL = Kind.BINARY, Kind.UTF8, Kind.RESERVED, Kind.NUMERIC_LENGTH, Kind.BINARY_LENGTH
 
 LAYOUTS: Final[tuple[Layout, ...]] = (
     Layout(

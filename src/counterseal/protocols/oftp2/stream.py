@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from counterseal.protocols.oftp2.codec import HEADER_OCTETS, LONGEST_BUFFER, header
+from counterseal.protocols.oftp2.codec import LONGEST_BUFFER, header
 from counterseal.protocols.oftp2.errors import InvalidField, InvalidValue
 
 END_OF_RECORD: Final = 0x80
@@ -318,8 +318,3 @@ def _runs(octets: bytes, at: int, stop: int) -> Iterator[tuple[int, int, bool]]:
         yield match.start(), at, True
     if at < stop:
         yield at, stop, False
-
-
-def data_octets(stb: bytes) -> int:
-    """Octets of the exchange buffer in a stream transmission buffer, the command octet included."""
-    return len(stb) - HEADER_OCTETS
