@@ -1,17 +1,18 @@
 """Which certificates in use an offered one renews: subject, issuer, key usage and extended key usage equal (SCX-16)."""
 
 from counterseal.domain.policies.model import Input
-from counterseal.domain.policies.names import same_name
 from counterseal.domain.usage import Usage
+from counterseal.kernel.distinguished import name_key
 from counterseal.kernel.ids import Fingerprint
 from counterseal.kernel.x509 import Certificate
 
 
 def differing_fields(old: Certificate, new: Certificate) -> tuple[str, ...]:
-    """The fields of the match that are not equal, in the words of the pages; empty: a renewal."""
+    """The fields of the match that are not equal, in the words of the pages; empty: a renewal. Names are compared by
+    meaning: print order, spacing and case do not count (SCX-17)."""
     checks = (
-        ("subject", same_name(old.subject, new.subject)),
-        ("issuer", same_name(old.issuer, new.issuer)),
+        ("subject", name_key(old.subject) == name_key(new.subject)),
+        ("issuer", name_key(old.issuer) == name_key(new.issuer)),
         ("key usage", old.key_usage == new.key_usage),
         ("extended key usage", old.extended_key_usage == new.extended_key_usage),
     )
