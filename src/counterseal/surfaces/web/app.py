@@ -6,14 +6,31 @@ from starlette.middleware import Middleware
 from counterseal.engine.ports import Ports
 from counterseal.surfaces.web import assets
 from counterseal.surfaces.web.headers import SecurityHeaders
-from counterseal.surfaces.web.pages import sign_in
+from counterseal.surfaces.web.pages import (
+    audit,
+    certificates,
+    community,
+    documents,
+    home,
+    people,
+    received,
+    sent,
+    sign_in,
+)
 from counterseal.surfaces.web.rendering import Renderer
+
+PAGES = (home, community, certificates, documents, sent, received, people, audit)
+"""In this order: a path of words stands before one with a name in its place."""
 
 
 def create_console(ports: Ports) -> Starlette:
     """All pages of the console over the engine behind ``ports``."""
     console = Starlette(
-        routes=[*assets.routes(), *sign_in.routes()],
+        routes=[
+            *assets.routes(),
+            *sign_in.routes(),
+            *(route for pages in PAGES for route in pages.routes()),
+        ],
         middleware=[Middleware(SecurityHeaders)],
     )
     console.state.ports = ports

@@ -18,7 +18,7 @@ from counterseal.domain.channel import Channel, SCXType
 from counterseal.domain.community import CutoverRule, HandlingMode
 from counterseal.domain.document import DocumentKind, MessageKind
 from counterseal.domain.people import Permission, Role
-from counterseal.domain.usage import Protocol
+from counterseal.domain.usage import GROUPS, Protocol, Usage, UsageGroup
 from counterseal.kernel.x509 import pretty_fingerprint
 
 Words = Mapping[StrEnum, str]
@@ -235,3 +235,9 @@ def who(actor: str, people: Mapping[str, str]) -> str:
             return "the gateway"
         case _:
             return actor
+
+
+def usage_words(usages: frozenset[Usage]) -> str:
+    """``signing and encryption`` where whole groups are meant for at least one protocol, single usages else."""
+    words = [group.value if group is not UsageGroup.SSL else "SSL" for group in UsageGroup if usages & GROUPS[group]]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
