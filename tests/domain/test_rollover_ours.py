@@ -1,7 +1,9 @@
 """Our own certificate: staged before anybody is told, changed over per partner by rule (product.md section 3, rules 1 to 3)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.resolve import acceptors, producer
 from counterseal.domain.rollover import (
     Place,
+    Plan,
     carry_out,
     decide_at_date,
     decide_listener_cutover,
@@ -25,7 +28,7 @@ from counterseal.domain.rollover import (
     switch_back,
 )
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
-from counterseal.kernel.ids import CommunityId, ListenerId
+from counterseal.kernel.ids import CommunityId, Fingerprint, ListenerId
 from tests.builders import NOW, an_agreement, an_id
 from tests.domain.rollover_cases import SIGN_AND_ENCRYPT, Scene, a_held, a_scene, stage_new
 
@@ -40,17 +43,17 @@ RESPOND_BY = NOW + timedelta(days=14)
 LATE = RESPOND_BY + timedelta(seconds=1)
 
 
-def accepted(scene: Scene, new, now=NOW, **changes):
+def accepted(scene: Scene, new: Fingerprint, now: datetime = NOW, **changes: Any) -> Plan:
     exchange = scene.exchange(new, ExchangeState.ACCEPTED, **changes)
     return decide_on_acceptance(exchange, scene.agreement, SIGN_AND_ENCRYPT, scene.assignments, scene.held, now)
 
 
-def at_date(scene: Scene, new, state, now=LATE, **changes):
+def at_date(scene: Scene, new: Fingerprint, state: Any, now: datetime = LATE, **changes: Any) -> Plan:
     exchange = scene.exchange(new, state, **changes)
     return decide_at_date(exchange, scene.agreement, SIGN_AND_ENCRYPT, RESPOND_BY, scene.assignments, scene.held, now)
 
 
-def test_finish_stages_everything_and_produces_nothing_new():
+def test_finish_stages_everything_and_produces_nothing_new() -> None:
     """CEM-38: the initiator decrypts with old and new from the request's making on."""
     scene, old, _ = a_scene()
     new = stage_new(scene)
@@ -59,7 +62,7 @@ def test_finish_stages_everything_and_produces_nothing_new():
     assert acceptors(scene.assignments, Side.OURS, Usage.ENCRYPT) == (old, new)
 
 
-def test_staging_again_adds_nothing():
+def test_staging_again_adds_nothing() -> None:
     scene, old, _ = a_scene()
     new = stage_new(scene)
     slots = our_slots(scene.agreement, SIGN_AND_ENCRYPT)
@@ -68,7 +71,7 @@ def test_staging_again_adds_nothing():
 
 
 @pytest.mark.parametrize("protocol", Protocol)
-def test_our_slots_are_those_of_the_protocol_without_the_listeners(protocol):
+def test_our_slots_are_those_of_the_protocol_without_the_listeners(protocol: Protocol) -> None:
     usages = {s.usage for s in our_slots(an_agreement(protocol=protocol), frozenset(Usage))}
     expected = {
         Protocol.AS2: {Usage.SIGN, Usage.ENCRYPT, Usage.TLS_CLIENT},
@@ -86,7 +89,9 @@ def test_our_slots_are_those_of_the_protocol_without_the_listeners(protocol):
         (CutoverRule.MANUAL, STAGED),
     ],
 )
-def test_acceptance_changes_signing_by_rule_and_encryption_always(rule, sign):
+def test_acceptance_changes_signing_by_rule_and_encryption_always(
+    rule: CutoverRule | None, sign: AssignmentState
+) -> None:
     """CEM-40, and SCX-34 by the same function."""
     scene, old, _ = a_scene(rule)
     new = stage_new(scene)
@@ -97,7 +102,7 @@ def test_acceptance_changes_signing_by_rule_and_encryption_always(rule, sign):
 
 
 @pytest.mark.parametrize("state", [s for s in ExchangeState if s is not ExchangeState.ACCEPTED])
-def test_nothing_but_an_acceptance_is_an_acceptance(state):
+def test_nothing_but_an_acceptance_is_an_acceptance(state: Any) -> None:
     scene, _, _ = a_scene()
     new = stage_new(scene)
     exchange = scene.exchange(new, state)
@@ -107,7 +112,7 @@ def test_nothing_but_an_acceptance_is_an_acceptance(state):
     )
 
 
-def test_acceptance_twice_changes_nothing_more():
+def test_acceptance_twice_changes_nothing_more() -> None:
     scene, _, _ = a_scene()
     new = stage_new(scene)
     scene.take(accepted(scene, new))
@@ -127,7 +132,9 @@ def test_acceptance_twice_changes_nothing_more():
         if state is not ExchangeState.ACCEPTED
     ],
 )
-def test_the_date_switches_signing_only_by_rule_and_only_for_the_silent(rule, state, switches):
+def test_the_date_switches_signing_only_by_rule_and_only_for_the_silent(
+    rule: CutoverRule | None, state: Any, switches: bool
+) -> None:
     """Rule 3; CEM-40, CEM-42: never after a rejection, never for one that was not reached."""
     scene, old, _ = a_scene(rule)
     new = stage_new(scene)
@@ -137,19 +144,19 @@ def test_the_date_switches_signing_only_by_rule_and_only_for_the_silent(rule, st
 
 
 @pytest.mark.parametrize("state", [ExchangeState.QUEUED, ExchangeState.FAILED])
-def test_a_partner_that_was_never_told_is_reported_at_the_date(state):
+def test_a_partner_that_was_never_told_is_reported_at_the_date(state: Any) -> None:
     scene, _, _ = a_scene(CutoverRule.ON_ACCEPTANCE_OR_DATE)
     plan = at_date(scene, stage_new(scene), state)
     assert [f.code for f in plan.findings] == ["rollover.never-told"]
 
 
-def test_before_the_date_nothing_happens_and_the_date_is_named():
+def test_before_the_date_nothing_happens_and_the_date_is_named() -> None:
     scene, _, _ = a_scene(CutoverRule.ON_ACCEPTANCE_OR_DATE)
     plan = at_date(scene, stage_new(scene), ExchangeState.SENT, now=RESPOND_BY)
     assert (plan.steps, plan.again_at) == ((), RESPOND_BY)
 
 
-def test_a_certificate_that_begins_later_waits_for_its_validity():
+def test_a_certificate_that_begins_later_waits_for_its_validity() -> None:
     scene, _old, _ = a_scene()
     new = stage_new(scene, starts_in=timedelta(days=3))
     plan = accepted(scene, new)
@@ -158,7 +165,7 @@ def test_a_certificate_that_begins_later_waits_for_its_validity():
     assert producer(scene.assignments, Side.OURS, Usage.SIGN) == new
 
 
-def test_an_expired_certificate_never_becomes_active():
+def test_an_expired_certificate_never_becomes_active() -> None:
     scene, _old, _ = a_scene()
     new = stage_new(scene, expires_in=timedelta(days=1))
     plan = accepted(scene, new, now=NOW + timedelta(days=2))
@@ -166,7 +173,7 @@ def test_an_expired_certificate_never_becomes_active():
     assert {f.code for f in plan.findings} == {"rollover.expired"}
 
 
-def test_a_late_acceptance_of_an_older_certificate_does_not_go_backwards():
+def test_a_late_acceptance_of_an_older_certificate_does_not_go_backwards() -> None:
     scene, _, _ = a_scene()
     second = stage_new(scene)
     third = stage_new(scene, now=NOW + timedelta(hours=1))
@@ -177,7 +184,7 @@ def test_a_late_acceptance_of_an_older_certificate_does_not_go_backwards():
     assert scene.active(Side.OURS, Usage.SIGN) == third
 
 
-def test_after_a_switch_back_neither_an_answer_nor_the_date_switches_again():
+def test_after_a_switch_back_neither_an_answer_nor_the_date_switches_again() -> None:
     scene, old, _ = a_scene(CutoverRule.ON_ACCEPTANCE_OR_DATE)
     new = stage_new(scene)
     scene.take(at_date(scene, new, ExchangeState.SENT), LATE)
@@ -191,7 +198,7 @@ def test_after_a_switch_back_neither_an_answer_nor_the_date_switches_again():
         assert scene.active(Side.OURS, Usage.SIGN) == old
 
 
-def test_our_accepted_replace_takes_the_old_out_of_service_under_every_rule():
+def test_our_accepted_replace_takes_the_old_out_of_service_under_every_rule() -> None:
     """The partner no longer knows the old one after its EERP (product.md section 2, Replace)."""
     scene, old, _ = a_scene(CutoverRule.MANUAL)
     new = stage_new(scene)
@@ -201,7 +208,7 @@ def test_our_accepted_replace_takes_the_old_out_of_service_under_every_rule():
     assert switch_back(our_slots(scene.agreement, SIGN_AND_ENCRYPT), new, scene.assignments, scene.held, NOW).refused
 
 
-def test_our_deliver_and_request_keep_the_old_working():
+def test_our_deliver_and_request_keep_the_old_working() -> None:
     for scx_type in (SCXType.DELIVER, SCXType.REQUEST):
         scene, old, _ = a_scene()
         new = stage_new(scene)
@@ -209,7 +216,7 @@ def test_our_deliver_and_request_keep_the_old_working():
         assert scene.states(old, Side.OURS, BOTH) == [RETIRING, RETIRING]
 
 
-def test_a_replace_that_begins_later_keeps_the_old_until_then():
+def test_a_replace_that_begins_later_keeps_the_old_until_then() -> None:
     scene, old, _ = a_scene()
     new = stage_new(scene, starts_in=timedelta(days=3))
     scene.take(accepted(scene, new, channel=Channel.SCX, scx_type=SCXType.REPLACE))
@@ -242,7 +249,9 @@ A, N, S, W, F = (
         ([A, S], RESPOND_BY, False),
     ],
 )
-def test_a_listener_changes_when_all_accepted_or_at_the_date_without_a_rejection(states, now, switches):
+def test_a_listener_changes_when_all_accepted_or_at_the_date_without_a_rejection(
+    states: Sequence[Any], now: datetime, switches: bool
+) -> None:
     """CEM-42; section 3, rule 3."""
     scene = Scene(an_agreement())
     old, new = scene.hold(a_held()), scene.hold(a_held())
@@ -255,7 +264,7 @@ def test_a_listener_changes_when_all_accepted_or_at_the_date_without_a_rejection
     assert producer(scene.assignments, Side.OURS, Usage.TLS_SERVER) == (new if switches else old)
 
 
-def test_in_use_is_the_change_where_we_produce_and_traffic_where_we_only_accept():
+def test_in_use_is_the_change_where_we_produce_and_traffic_where_we_only_accept() -> None:
     scene, _, _ = a_scene(CutoverRule.MANUAL)
     new = stage_new(scene)
     assert in_use_since(scene.assignments, new) is None
@@ -272,7 +281,7 @@ def test_in_use_is_the_change_where_we_produce_and_traffic_where_we_only_accept(
     assert in_use_since(signing.assignments, new) == NOW
 
 
-def test_use_without_an_answer_is_a_hint_and_no_answer():
+def test_use_without_an_answer_is_a_hint_and_no_answer() -> None:
     scene, _, _ = a_scene()
     new = stage_new(scene)
     silent = scene.exchange(new, ExchangeState.SENT)
@@ -284,13 +293,13 @@ def test_use_without_an_answer_is_a_hint_and_no_answer():
     assert hint_of_use(replace(silent, state=ExchangeState.ACCEPTED), scene.assignments) is None
 
 
-def test_seen_times_only_grow():
+def test_seen_times_only_grow() -> None:
     scene, _old, _ = a_scene()
     row = mark_seen(mark_seen(scene.assignments[0], NOW), NOW - timedelta(hours=1))
     assert (row.first_seen_at, row.last_seen_at) == (NOW - timedelta(hours=1), NOW)
 
 
-def test_changed_rows_come_with_the_active_one_last():
+def test_changed_rows_come_with_the_active_one_last() -> None:
     scene, _, _ = a_scene()
     new = stage_new(scene)
     changed = carry_out(accepted(scene, new).steps, scene.assignments, now=NOW, new_id=an_id)
