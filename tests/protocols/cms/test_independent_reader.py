@@ -2,12 +2,14 @@
 
 import secrets
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -47,6 +49,17 @@ SIGNATURES += [(rsa_holder, SignatureScheme.RSA_PSS, digest) for digest in DIGES
 SIGNATURES += [(ec_holder, SignatureScheme.ECDSA, digest) for digest in DIGESTS]
 
 
+def rsa_key() -> rsa.RSAPrivateKey:
+    key = rsa_holder().key
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+def ec_key(holder: HeldKey) -> ec.EllipticCurvePrivateKey:
+    assert isinstance(holder.key, ec.EllipticCurvePrivateKey)
+    return holder.key
+
+
 def _check_signature(
     holder: HeldKey, scheme: SignatureScheme, digest: Digest, signature: bytes, covered: bytes
 ) -> None:
@@ -63,7 +76,9 @@ def _check_signature(
 
 @pytest.mark.parametrize("form", ["detached", "definite", "indefinite"])
 @pytest.mark.parametrize(("holder", "scheme", "digest"), SIGNATURES)
-def test_asn1crypto_reads_our_signed_data(holder, scheme, digest, form):
+def test_asn1crypto_reads_our_signed_data(
+    holder: Callable[[], HeldKey], scheme: SignatureScheme, digest: Digest, form: str
+) -> None:
     held = holder()
     plan = signing(held, scheme=scheme, digest=digest, certificates=(held.certificate_der,))
     message = detached(TEXT, plan) if form == "detached" else attached(TEXT, plan, definite=form == "definite")
@@ -83,16 +98,16 @@ def test_asn1crypto_reads_our_signed_data(holder, scheme, digest, form):
 
 
 @pytest.mark.parametrize("transport", RSA_TRANSPORTS)
-def test_asn1crypto_reads_our_enveloped_data(transport):
+def test_asn1crypto_reads_our_enveloped_data(transport: KeyTransport) -> None:
     message = encrypted(TEXT, encrypting(transport=transport))
     parsed = cms.ContentInfo.load(message, strict=True)
     assert parsed.dump(force=True) == message, "not DER"
     enveloped = parsed["content"]
     recipient = enveloped["recipient_infos"][0].chosen
-    scheme = padding.PKCS1v15()
+    scheme: padding.AsymmetricPadding = padding.PKCS1v15()
     if transport is not KeyTransport.RSA_PKCS1:
         scheme = padding.OAEP(padding.MGF1(OAEP[transport]), OAEP[transport], None)
-    key = rsa_holder().key.decrypt(recipient["encrypted_key"].native, scheme)
+    key = rsa_key().decrypt(recipient["encrypted_key"].native, scheme)
     inner = enveloped["encrypted_content_info"]
     iv = inner["content_encryption_algorithm"]["parameters"].native
     context = Cipher(AES(key), modes.CBC(iv)).decryptor()
@@ -102,16 +117,16 @@ def test_asn1crypto_reads_our_enveloped_data(transport):
 
 @pytest.mark.parametrize("cipher", GCM)
 @pytest.mark.parametrize("form", ["definite", "indefinite"])
-def test_our_gcm_in_enveloped_data_has_its_tag_behind_the_ciphertext(cipher, form):
+def test_our_gcm_in_enveloped_data_has_its_tag_behind_the_ciphertext(cipher: ContentCipher, form: str) -> None:
     message = encrypted(LARGE, encrypting(cipher=cipher), definite=form == "definite")
     enveloped = cms.ContentInfo.load(message, strict=True)["content"]
-    key = rsa_holder().key.decrypt(enveloped["recipient_infos"][0].chosen["encrypted_key"].native, padding.PKCS1v15())
+    key = rsa_key().decrypt(enveloped["recipient_infos"][0].chosen["encrypted_key"].native, padding.PKCS1v15())
     inner = enveloped["encrypted_content_info"]
     nonce = inner["content_encryption_algorithm"]["parameters"].parsed[0].native
     assert AESGCM(key).decrypt(nonce, inner["encrypted_content"].native, None) == LARGE
 
 
-def test_asn1crypto_inflates_our_compressed_data():
+def test_asn1crypto_inflates_our_compressed_data() -> None:
     for content in (b"", TEXT, secrets.token_bytes(200_000)):
         parsed = cms.ContentInfo.load(compressed(content), strict=True)
         assert parsed["content_type"].native == "compressed_data"
@@ -120,7 +135,7 @@ def test_asn1crypto_inflates_our_compressed_data():
 
 
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
-def test_compressed_data_of_zlib_inflates(level):
+def test_compressed_data_of_zlib_inflates(level: int) -> None:
     for content in (b"", TEXT, LARGE, secrets.token_bytes(200_000)):
         assert read_compressed([compressed_by_zlib(zlib.compress(content, level))]) == content
 
@@ -133,10 +148,10 @@ def compressed_by_zlib(deflated: bytes) -> bytes:
             "encap_content_info": {"content_type": "data", "content": deflated},
         }
     )
-    return cms.ContentInfo({"content_type": "compressed_data", "content": content}).dump()
+    return bytes(cms.ContentInfo({"content_type": "compressed_data", "content": content}).dump())
 
 
-def test_asn1crypto_reads_our_certs_only_message():
+def test_asn1crypto_reads_our_certs_only_message() -> None:
     ours = [rsa_holder().certificate_der, ec_holder().certificate_der]
     message = certs_only(ours)
     parsed = cms.ContentInfo.load(message, strict=True)
@@ -145,7 +160,7 @@ def test_asn1crypto_reads_our_certs_only_message():
     assert len(parsed["content"]["signer_infos"]) == 0
 
 
-def test_certs_only_of_asn1crypto_is_read_in_its_order():
+def test_certs_only_of_asn1crypto_is_read_in_its_order() -> None:
     ours = (rsa_holder().certificate_der, ec_holder().certificate_der)
     signed = cms.SignedData(
         {
@@ -163,7 +178,7 @@ def test_certs_only_of_asn1crypto_is_read_in_its_order():
 # --- envelopes that openssl does not write
 
 
-class AuthEnvelopedData(core.Sequence):
+class AuthEnvelopedData(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012 - asn1crypto's way
         ("version", cms.CMSVersion),
         ("recipient_infos", cms.RecipientInfos),
@@ -174,7 +189,7 @@ class AuthEnvelopedData(core.Sequence):
     ]
 
 
-class AuthEnvelope(core.Sequence):
+class AuthEnvelope(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012 - asn1crypto's way
         ("content_type", core.ObjectIdentifier),
         ("content", AuthEnvelopedData, {"explicit": 0}),
@@ -183,7 +198,7 @@ class AuthEnvelope(core.Sequence):
 
 def envelope(
     cipher_oid: str, parameters: core.Asn1Value, ciphertext: bytes, key: bytes, *, by_key_id: bool = False
-) -> dict:
+) -> dict[str, Any]:
     holder = rsa_holder()
     certificate = asn1_x509.Certificate.load(holder.certificate_der)
     rid = cms.RecipientIdentifier(
@@ -197,7 +212,7 @@ def envelope(
             "version": "v0",
             "rid": rid,
             "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
-            "encrypted_key": holder.key.public_key().encrypt(key, padding.PKCS1v15()),
+            "encrypted_key": rsa_key().public_key().encrypt(key, padding.PKCS1v15()),
         }
     )
     named = AEADAlgorithm if isinstance(parameters, AEADParameters | CCMParameters) else algos.EncryptionAlgorithm
@@ -213,7 +228,7 @@ def envelope(
     }
 
 
-class AEADParameters(core.Sequence):
+class AEADParameters(core.Sequence):  # type: ignore[misc]
     """AES-ICVlen is left out where it is the default, 12 (but in CCM, where asn1crypto insists on it)."""
 
     _fields = [  # noqa: RUF012 - asn1crypto's way
@@ -222,11 +237,11 @@ class AEADParameters(core.Sequence):
     ]
 
 
-class CCMParameters(core.Sequence):
+class CCMParameters(core.Sequence):  # type: ignore[misc]
     _fields = [("nonce", core.OctetString), ("icv", core.Integer)]  # noqa: RUF012 - asn1crypto's way
 
 
-class AEADAlgorithm(core.Sequence):
+class AEADAlgorithm(core.Sequence):  # type: ignore[misc]
     _fields = [  # noqa: RUF012 - asn1crypto's way
         ("algorithm", core.ObjectIdentifier),
         ("parameters", core.Any),
@@ -262,17 +277,17 @@ def sealed(cipher: ContentCipher, content: bytes, *, tag_bytes: int, inside: boo
         key,
     )
     if inside:
-        return cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData(fields)}).dump()
+        return bytes(cms.ContentInfo({"content_type": "enveloped_data", "content": cms.EnvelopedData(fields)}).dump())
     fields["content"] = fields.pop("encrypted_content_info")
     body = AuthEnvelopedData(fields | {"mac": tag} | ({"auth_attrs": attrs} if attributes else {}))
-    return AuthEnvelope({"content_type": "1.2.840.113549.1.9.16.1.23", "content": body}).dump()
+    return bytes(AuthEnvelope({"content_type": "1.2.840.113549.1.9.16.1.23", "content": body}).dump())
 
 
 @pytest.mark.parametrize("attributes", [False, True], ids=["bare", "attributes"])
 @pytest.mark.parametrize("content", [b"", b"x", TEXT, LARGE, LARGE[:65536]], ids=len)
 @pytest.mark.parametrize("tag_bytes", [12, 14, 16])
 @pytest.mark.parametrize("cipher", GCM + CCM)
-def test_auth_enveloped_data_is_read(cipher, tag_bytes, content, attributes):
+def test_auth_enveloped_data_is_read(cipher: ContentCipher, tag_bytes: int, content: bytes, attributes: bool) -> None:
     if cipher in CCM and len(content) > 65535:
         content = content[:65000]
     message = sealed(cipher, content, tag_bytes=tag_bytes, inside=False, attributes=attributes)
@@ -285,7 +300,7 @@ def test_auth_enveloped_data_is_read(cipher, tag_bytes, content, attributes):
 
 
 @pytest.mark.parametrize("attribute", [b"\x06\x03\x2a\x03\x04"])
-def test_changed_authenticated_attributes_are_found(attribute):
+def test_changed_authenticated_attributes_are_found(attribute: bytes) -> None:
     message = sealed(ContentCipher.AES_256_GCM, TEXT, tag_bytes=16, inside=False, attributes=True)
     with pytest.raises(DecryptionFailed):
         read_encrypted([message.replace(attribute, attribute[:-1] + b"\x05")])
@@ -295,7 +310,9 @@ def test_changed_authenticated_attributes_are_found(attribute):
 @pytest.mark.parametrize("content", [b"", b"x", TEXT], ids=len)
 @pytest.mark.parametrize("tag_bytes", [12, 16])
 @pytest.mark.parametrize("cipher", [ContentCipher.AES_256_GCM, ContentCipher.AES_128_CCM])
-def test_authenticated_ciphers_inside_enveloped_data_are_read(cipher, tag_bytes, content, step):
+def test_authenticated_ciphers_inside_enveloped_data_are_read(
+    cipher: ContentCipher, tag_bytes: int, content: bytes, step: int
+) -> None:
     message = sealed(cipher, content, tag_bytes=tag_bytes, inside=True)
     parts = [message[start : start + step] for start in range(0, len(message), step)]
     assert read_encrypted(parts) == content
@@ -303,7 +320,7 @@ def test_authenticated_ciphers_inside_enveloped_data_are_read(cipher, tag_bytes,
         read_encrypted([message[:-1] + bytes([message[-1] ^ 1])])
 
 
-def test_a_recipient_named_by_key_identifier_is_found():
+def test_a_recipient_named_by_key_identifier_is_found() -> None:
     key, iv = secrets.token_bytes(16), secrets.token_bytes(16)
     context = Cipher(AES(key), modes.CBC(iv)).encryptor()
     ciphertext = context.update(b"four" + b"\x0c" * 12) + context.finalize()
@@ -312,7 +329,7 @@ def test_a_recipient_named_by_key_identifier_is_found():
     assert read_encrypted([message]) == b"four"
 
 
-def test_signatures_with_a_signer_named_otherwise_spelled_verify():
+def test_signatures_with_a_signer_named_otherwise_spelled_verify() -> None:
     """A peer that re-encodes the issuer's strings (PrintableString for UTF8String, other case) is still found."""
     content_digest = digest_of(TEXT)
     certificate = asn1_x509.Certificate.load(rsa_holder().certificate_der)
@@ -321,7 +338,7 @@ def test_signatures_with_a_signer_named_otherwise_spelled_verify():
     attributes = cms.CMSAttributes(
         [{"type": "content_type", "values": ["data"]}, {"type": "message_digest", "values": [content_digest]}]
     )
-    signature = rsa_holder().key.sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
+    signature = rsa_key().sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
     signer = cms.SignerInfo(
         {
             "version": "v1",
@@ -348,7 +365,7 @@ def test_signatures_with_a_signer_named_otherwise_spelled_verify():
 
 
 @pytest.mark.parametrize("curve", ["p256", "p384", "p521"])
-def test_our_key_agreement_names_the_curve_strong_kdf(curve):
+def test_our_key_agreement_names_the_curve_strong_kdf(curve: str) -> None:
     holder = ec_holder(curve)
     enveloped = cms.ContentInfo.load(encrypted(TEXT, encrypting(holder)), strict=True)["content"]
     agreed = enveloped["recipient_infos"][0].chosen
@@ -356,4 +373,7 @@ def test_our_key_agreement_names_the_curve_strong_kdf(curve):
     expected = {"p256": "1.3.132.1.11.1", "p384": "1.3.132.1.11.2", "p521": "1.3.132.1.11.3"}[curve]
     assert agreed["key_encryption_algorithm"]["algorithm"].dotted == expected
     point = agreed["originator"].chosen["public_key"].native
-    assert ec.EllipticCurvePublicKey.from_encoded_point(holder.key.curve, point).curve.name == holder.certificate.curve
+    assert (
+        ec.EllipticCurvePublicKey.from_encoded_point(ec_key(holder).curve, point).key_size
+        == holder.certificate.key_bits
+    )

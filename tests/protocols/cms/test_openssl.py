@@ -107,7 +107,7 @@ def _sign_options(openssl: OpenSSL, holder: HeldKey, scheme: SignatureScheme, di
 
 
 @pytest.mark.parametrize(("key", "scheme", "digest"), SIGNATURES)
-def test_openssl_verifies_our_signatures(openssl: OpenSSL, key: str, scheme: SignatureScheme, digest: Digest):
+def test_openssl_verifies_our_signatures(openssl: OpenSSL, key: str, scheme: SignatureScheme, digest: Digest) -> None:
     holder = HOLDERS[key]()
     plan = signing(holder, scheme=scheme, digest=digest, capabilities=(ContentCipher.AES_256_CBC,))
     check = ["-verify", "-binary", "-noverify", "-inform", "DER", "-in", "message", "-certfile"]
@@ -118,7 +118,7 @@ def test_openssl_verifies_our_signatures(openssl: OpenSSL, key: str, scheme: Sig
 
 
 @pytest.mark.parametrize(("key", "scheme", "digest"), SIGNATURES)
-def test_signatures_of_openssl_verify(openssl: OpenSSL, key: str, scheme: SignatureScheme, digest: Digest):
+def test_signatures_of_openssl_verify(openssl: OpenSSL, key: str, scheme: SignatureScheme, digest: Digest) -> None:
     holder = HOLDERS[key]()
     options = _sign_options(openssl, holder, scheme, digest)
     signature = openssl(*options, content=TEXT)
@@ -135,7 +135,7 @@ def test_signatures_of_openssl_verify(openssl: OpenSSL, key: str, scheme: Signat
 
 @pytest.mark.parametrize("extra", [["-stream"], ["-noattr"], ["-keyid"], ["-nocerts"], ["-nosmimecap"]], ids=str)
 @pytest.mark.parametrize("key", ["rsa", "p256"])
-def test_variants_of_openssl_signatures_verify(openssl: OpenSSL, extra: list[str], key: str):
+def test_variants_of_openssl_signatures_verify(openssl: OpenSSL, extra: list[str], key: str) -> None:
     holder = HOLDERS[key]()
     scheme = SignatureScheme.RSA_PKCS1 if key == "rsa" else SignatureScheme.ECDSA
     options = [*_sign_options(openssl, holder, scheme, Digest.SHA256), *extra]
@@ -152,13 +152,13 @@ def test_variants_of_openssl_signatures_verify(openssl: OpenSSL, extra: list[str
 
 
 @pytest.mark.parametrize("salt", ["0", "11", "digest", "max"])
-def test_pss_salts_of_any_length_verify(openssl: OpenSSL, salt: str):
+def test_pss_salts_of_any_length_verify(openssl: OpenSSL, salt: str) -> None:
     options = _sign_options(openssl, rsa_holder(), SignatureScheme.RSA_PSS, Digest.SHA256)
     message = openssl(*options, "-keyopt", f"rsa_pss_saltlen:{salt}", "-nodetach", content=TEXT)
     assert read_signed([message])[0] == TEXT
 
 
-def test_pss_with_another_mask_digest_verifies(openssl: OpenSSL):
+def test_pss_with_another_mask_digest_verifies(openssl: OpenSSL) -> None:
     options = _sign_options(openssl, rsa_holder(), SignatureScheme.RSA_PSS, Digest.SHA256)
     message = openssl(*options, "-keyopt", "rsa_mgf1_md:sha1", "-nodetach", content=TEXT)
     assert read_signed([message])[0] == TEXT
@@ -167,13 +167,13 @@ def test_pss_with_another_mask_digest_verifies(openssl: OpenSSL):
 @pytest.mark.parametrize(("transport", "cipher", "authenticated"), ENVELOPES)
 def test_openssl_decrypts_our_rsa_messages(
     openssl: OpenSSL, transport: KeyTransport, cipher: ContentCipher, authenticated: bool
-):
+) -> None:
     plan = encrypting(rsa_holder(), transport=transport, cipher=cipher, authenticated=authenticated)
     _assert_openssl_decrypts(openssl, rsa_holder(), plan)
 
 
 @pytest.mark.parametrize(("curve", "cipher"), ECDH)
-def test_openssl_decrypts_our_ecdh_messages(openssl: OpenSSL, curve: str, cipher: ContentCipher):
+def test_openssl_decrypts_our_ecdh_messages(openssl: OpenSSL, curve: str, cipher: ContentCipher) -> None:
     holder = ec_holder(curve)
     plan = encrypting(holder, transport=KeyTransport.ECDH, cipher=cipher, authenticated=cipher in GCM)
     _assert_openssl_decrypts(openssl, holder, plan)
@@ -189,7 +189,7 @@ def _assert_openssl_decrypts(openssl: OpenSSL, holder: HeldKey, plan: Encryption
 @pytest.mark.parametrize(("transport", "cipher", "authenticated"), ENVELOPES)
 def test_rsa_messages_of_openssl_decrypt(
     openssl: OpenSSL, transport: KeyTransport, cipher: ContentCipher, authenticated: bool
-):
+) -> None:
     options = []
     if transport is not KeyTransport.RSA_PKCS1:
         options = ["-keyopt", "rsa_padding_mode:oaep", "-keyopt", f"rsa_oaep_md:{transport.value[9:].replace('-', '')}"]
@@ -202,21 +202,21 @@ def test_rsa_messages_of_openssl_decrypt(
 
 
 @pytest.mark.parametrize(("curve", "cipher", "kdf"), ECDH_READ)
-def test_ecdh_messages_of_openssl_decrypt(openssl: OpenSSL, curve: str, cipher: ContentCipher, kdf: str):
+def test_ecdh_messages_of_openssl_decrypt(openssl: OpenSSL, curve: str, cipher: ContentCipher, kdf: str) -> None:
     holder = ec_holder(curve)
     message = _openssl_encrypts(openssl, holder, cipher, "-keyopt", f"ecdh_kdf_md:{kdf}")
     assert read_encrypted([message], holder) == TEXT
 
 
 @pytest.mark.parametrize("options", [["-keyopt", "ecdh_cofactor_mode:1"], ["-aes256-wrap"]], ids=str)
-def test_other_key_agreements_of_openssl_decrypt(openssl: OpenSSL, options: list[str]):
+def test_other_key_agreements_of_openssl_decrypt(openssl: OpenSSL, options: list[str]) -> None:
     message = _openssl_encrypts(openssl, ec_holder(), ContentCipher.AES_128_CBC, *options)
     assert read_encrypted([message], ec_holder()) == TEXT
 
 
 @pytest.mark.parametrize("key", ["rsa", "p256"])
 @pytest.mark.parametrize("extra", [["-stream"], ["-keyid"]], ids=str)
-def test_variants_of_openssl_envelopes_decrypt(openssl: OpenSSL, key: str, extra: list[str]):
+def test_variants_of_openssl_envelopes_decrypt(openssl: OpenSSL, key: str, extra: list[str]) -> None:
     holder = HOLDERS[key]()
     options = ["-encrypt", "-binary", "-in", "content", "-outform", "DER", "-aes-256-cbc", *extra]
     message = openssl(*options, "-recip", openssl.certificate(holder), content=LARGE)
@@ -236,7 +236,7 @@ def _openssl_encrypts(openssl: OpenSSL, holder: HeldKey, cipher: ContentCipher, 
     return openssl(*chosen, "-recip", openssl.certificate(holder), *options, content=TEXT)
 
 
-def test_every_recipient_of_openssl_opens_a_message_for_several(openssl: OpenSSL):
+def test_every_recipient_of_openssl_opens_a_message_for_several(openssl: OpenSSL) -> None:
     holders = [rsa_holder(), rsa_holder("bravo", serial=12), ec_holder("p384")]
     options = ["-encrypt", "-binary", "-in", "content", "-outform", "DER", "-aes-128-cbc"]
     for holder in holders:
@@ -245,7 +245,7 @@ def test_every_recipient_of_openssl_opens_a_message_for_several(openssl: OpenSSL
     assert [read_encrypted([message], holder) for holder in holders] == [TEXT] * 3
 
 
-def test_openssl_lists_our_certs_only_and_we_list_theirs(openssl: OpenSSL):
+def test_openssl_lists_our_certs_only_and_we_list_theirs(openssl: OpenSSL) -> None:
     holders = [rsa_holder(), ec_holder()]
     (openssl.folder / "p7c").write_bytes(certs_only([holder.certificate_der for holder in holders]))
     command = ["openssl", "pkcs7", "-inform", "DER", "-in", "p7c", "-print_certs"]
