@@ -1,0 +1,38 @@
+"""The commands, a module per thing."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import typer
+
+from counterseal.surfaces.cli.commands import (
+    audit,
+    certificates,
+    communities,
+    configuration,
+    documents,
+    people,
+    received,
+    serving,
+    trust_requests,
+)
+
+GROUPS: Final[Mapping[str, typer.Typer]] = {
+    "community": communities.community,
+    "station": communities.station,
+    "partner": communities.partner,
+    "agreement": communities.agreement,
+    "certificate": certificates.certificate,
+    "trust-request": trust_requests.trust_request,
+    "received": received.received,
+    "document": documents.document,
+    "user": people.user,
+    "token": people.token,
+    "audit": audit.audit,
+}
+
+SINGLE: Final[Mapping[str, Callable[..., None]]] = {
+    "serve": serving.serve,
+    "apply": configuration.apply,
+    "export": configuration.export,
+}

@@ -1,0 +1,30 @@
+"""``counterseal serve``."""
+
+from typing import Annotated
+
+import typer
+
+from counterseal.surfaces.cli.commands.arguments import session_of
+
+
+def serve(
+    context: typer.Context,
+    public_host: Annotated[str | None, typer.Option(help="Address of the public listener.")] = None,
+    public_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
+    private_host: Annotated[str | None, typer.Option(help="Address of the private listener.")] = None,
+    private_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
+    host_name: Annotated[str | None, typer.Option(help="Right-hand side of our Message-IDs.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+) -> None:
+    """Run the gateway: public listener (AS2), private listener (console, API), worker. SIGTERM stops it."""
+    session = session_of(context)
+    given: dict[str, object] = {
+        "public_host": public_host,
+        "public_port": public_port,
+        "private_host": private_host,
+        "private_port": private_port,
+        "host_name": host_name,
+        "log_format": log_format,
+    }
+    session.overrides.update({name: value for name, value in given.items() if value is not None})
+    session.composition.serve(session.settings())

@@ -1,0 +1,76 @@
+"""What a command's exit status says: one literal table from fault code to status."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Final
+
+from counterseal.kernel.errors import Fault
+
+
+class Exit(IntEnum):
+    OK = 0
+    UNEXPECTED = 1
+    """A bug of ours."""
+    USAGE = 2
+    """The command line itself is wrong (what the shell world expects of 2)."""
+    REFUSED = 3
+    """What was asked for cannot be done; the sentence says why."""
+    NOT_FOUND = 4
+    CONFLICT = 5
+    """Something else is there already, or the thing is in another state by now."""
+    NOT_ALLOWED = 6
+    UNAVAILABLE = 7
+    """Disk, database, vault or network; the same command may work later."""
+    UNREADABLE = 8
+    """Bytes that cannot be used: a broken certificate, a broken message."""
+    CHAIN_BROKEN = 9
+    """``audit verify`` found a changed trail."""
+
+
+STATUS: Final[Mapping[str, Exit]] = {
+    "kernel.invalid-instant": Exit.REFUSED,
+    "domain.invalid-agreement": Exit.REFUSED,
+    "domain.invalid-transition": Exit.CONFLICT,
+    "people.not-allowed": Exit.NOT_ALLOWED,
+    "people.sign-in-refused": Exit.NOT_ALLOWED,
+    "people.sign-in-slowed": Exit.NOT_ALLOWED,
+    "people.link-refused": Exit.REFUSED,
+    "people.invalid-user": Exit.REFUSED,
+    "people.invalid-token": Exit.REFUSED,
+    "people.unfit-password": Exit.REFUSED,
+    "configuration.refused": Exit.REFUSED,
+    "configuration.source-refused": Exit.REFUSED,
+    "cli.usage": Exit.USAGE,
+    "cli.invalid-setting": Exit.USAGE,
+    "cli.file": Exit.UNAVAILABLE,
+    "audit.chain-broken": Exit.CHAIN_BROKEN,
+    "store.not-found": Exit.NOT_FOUND,
+    "store.conflict": Exit.CONFLICT,
+    "store.lease-lost": Exit.UNAVAILABLE,
+    "store.unavailable": Exit.UNAVAILABLE,
+    "store.nested-transaction": Exit.UNEXPECTED,
+    "store.unknown-database": Exit.USAGE,
+    "blobs.too-large": Exit.REFUSED,
+    "blobs.unavailable": Exit.UNAVAILABLE,
+    "vault.locked": Exit.UNAVAILABLE,
+    "vault.wrong-password": Exit.REFUSED,
+    "vault.unreadable-key-file": Exit.REFUSED,
+    "http.post-failed": Exit.UNAVAILABLE,
+    "backend.unavailable": Exit.UNAVAILABLE,
+    "x509.malformed": Exit.UNREADABLE,
+}
+
+PREFIXES: Final[Mapping[str, Exit]] = {
+    "as2.": Exit.UNREADABLE,
+    "oftp2.": Exit.UNREADABLE,
+    "cem.": Exit.UNREADABLE,
+    "scx.": Exit.UNREADABLE,
+    "cms.": Exit.UNREADABLE,
+    "mime.": Exit.UNREADABLE,
+}
+
+
+def exit_of(fault: Fault) -> Exit:
+    """By the table, else by the table of prefixes. Raises ``KeyError`` for a code that nobody entered."""
+    found = STATUS.get(fault.code)
+    return found if found is not None else next(e for prefix, e in PREFIXES.items() if fault.code.startswith(prefix))
