@@ -25,9 +25,7 @@ class Caller:
 
     def token(self, *scopes: Permission) -> str:
         name = f"token-{self.ports.entropy.new_id()}"
-        _, secret = tokens.create_token(
-            self.ports, ADMINISTRATOR, name=name, scopes=frozenset(scopes), expires_at=None
-        )
+        _, secret = tokens.create_token(self.ports, ADMINISTRATOR, name=name, scopes=frozenset(scopes), expires_at=None)
         return secret
 
     def __call__(

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from counterseal.engine.configuration import ConfigurationRefused
-from counterseal.kernel.errors import CallerFault, EnvironmentFault, Fault, Retry
+from counterseal.kernel.errors import CallerFault, EnvironmentFault, Fault, PeerFault, Retry
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:counterseal:fault:"
@@ -104,6 +104,21 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "http.post-failed": HTTPStatus.BAD_GATEWAY,
     "backend.unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "x509.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "blobs.closed": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "domain.ambiguous-producer": HTTPStatus.CONFLICT,
+    "domain.no-certificate": HTTPStatus.CONFLICT,
+    "domain.plan-out-of-date": HTTPStatus.CONFLICT,
+    "http.invalid-header": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "http.wrong-body-size": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "store.invalid-window": HTTPStatus.BAD_REQUEST,
+    "store.transaction-over": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "vault.decryption-failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "vault.invalid-form": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "vault.unsuitable-key": HTTPStatus.UNPROCESSABLE_ENTITY,
+    # the families themselves: what a code means that is not in this table yet
+    "peer": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "caller": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "environment": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 PREFIXES: Final[Mapping[str, HTTPStatus]] = {
@@ -142,14 +157,20 @@ class Problem(BaseModel):
     errors: list[Error] = Field(default=[], description="Field by field, where fields are wrong.")
 
 
-def status_of(code: str) -> HTTPStatus:
-    """By the table, else by the table of prefixes. Raises ``KeyError`` for a code that nobody entered."""
+def entered(code: str) -> HTTPStatus | None:
+    """What the tables say of a code; ``None`` where nobody entered it, which a test forbids."""
     found = STATUS.get(code)
-    return found or next(status for prefix, status in PREFIXES.items() if code.startswith(prefix))
+    return found or next((status for prefix, status in PREFIXES.items() if code.startswith(prefix)), None)
+
+
+def status_of(fault: Fault) -> HTTPStatus:
+    """By the tables, else by the fault's family."""
+    family = next(f for f in (PeerFault, EnvironmentFault, CallerFault, Fault) if isinstance(fault, f))
+    return entered(fault.code) or STATUS.get(family.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def problem_of(fault: Fault) -> Problem:
-    status = status_of(fault.code)
+    status = status_of(fault)
     return Problem(
         type=TYPE_PREFIX + fault.code,
         title=status.phrase,

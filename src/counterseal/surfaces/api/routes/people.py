@@ -37,7 +37,7 @@ class NewToken(BaseModel):
 
 
 class OneTimeSecret(BaseModel):
-    """Shown this once; the console opens it under ``/link/<secret>``."""
+    """Shown this once; the console opens it under `/once/<secret>`."""
 
     secret: str
     expires_at: datetime

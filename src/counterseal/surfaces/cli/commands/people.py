@@ -166,7 +166,7 @@ def _link(session: Session, secret: str) -> dict[str, str]:
     settings = session.settings()
     host = settings.private_host if settings.private_host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104
     shown = f"[{host}]" if ":" in host else host
-    return {"url": f"http://{shown}:{settings.private_port}/link/{secret}", "secret": secret}
+    return {"url": f"http://{shown}:{settings.private_port}/once/{secret}", "secret": secret}
 
 
 def _print_link(session: Session, secret: str, sentence: str) -> None:
