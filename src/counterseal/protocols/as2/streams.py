@@ -12,7 +12,7 @@ _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
 def peek(chunks: Chunks, count: int) -> tuple[bytes, Iterator[Chunk]]:
-    """The first octets (``count`` or a little more; fewer at the end), and the whole stream again."""
+    """The first ``count`` octets (fewer at the end), however the stream is cut, and the whole stream again."""
     source = iter(chunks)
     seen = bytearray()
     while len(seen) < count:
@@ -20,7 +20,7 @@ def peek(chunks: Chunks, count: int) -> tuple[bytes, Iterator[Chunk]]:
         if chunk is None:
             break
         seen += chunk
-    return bytes(seen), _chained(bytes(seen), source)
+    return bytes(seen[:count]), _chained(bytes(seen), source)
 
 
 def _chained(first: bytes, rest: Iterator[Chunk]) -> Iterator[Chunk]:

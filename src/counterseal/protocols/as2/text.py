@@ -7,7 +7,7 @@ from typing import Final
 MAX_FILE_NAME_BYTES: Final = 200
 """File systems take 255; a delivery folder adds something of its own."""
 
-_WHITE: Final = re.compile(r"[\t\r\n ]+")
+_WHITE: Final = re.compile(r"\s+")
 _RESERVED: Final = re.compile(r'[<>:"|?*/\\]')
 _WINDOWS_DEVICE: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
