@@ -4,6 +4,7 @@ A page is a plain function from ``Visit`` to a response, run in a thread because
 this order: session, form, CSRF token, permission, then the page; and behind it the table that turns faults into pages.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -199,7 +200,9 @@ def _require_token(visit: Visit) -> None:
 
 def _ours(visit: Visit, detail: str, code: str, *, status: int) -> Response:
     reference = new_reference(visit.ports)
-    _log.exception("console.failed", reference=reference, path=visit.request.url.path, code=code)
+    # As text: a renderer that shows local variables would put session secrets into the log.
+    trace = traceback.format_exc()
+    _log.error("console.failed", reference=reference, path=visit.request.url.path, code=code, trace=trace)
     page = visit.render("error.html", reference=reference, detail=detail, code=code, times=visit.times(None))
     return HTMLResponse(page, status_code=status)
 
