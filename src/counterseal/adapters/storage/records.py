@@ -230,7 +230,7 @@ class Trails(Reads):
     def next_due(self) -> datetime | None:
         """For a row that somebody holds: when its lease ends."""
         columns = schema.work.c
-        free = select(func.min(columns.due)).where(schema.WAITING, columns.owner == "")
+        free = select(func.min(columns.due)).where(schema.FREE)
         held = select(func.min(columns.lease_until)).where(schema.HELD)
         moments = [m for m in (self._execute(free).scalar(), self._execute(held).scalar()) if m is not None]
         return min(moments, default=None)

@@ -494,9 +494,11 @@ work = Table(
 )
 WAITING: Final = text("work.state = 'waiting'")
 HELD: Final = text("work.state = 'waiting' AND work.owner <> ''")
+FREE: Final = text("work.state = 'waiting' AND work.owner = ''")
 _WAITING_INDEX: Final = text("state = 'waiting'")
+_FREE_INDEX: Final = text("state = 'waiting' AND owner = ''")
 _HELD_INDEX: Final = text("state = 'waiting' AND owner <> ''")
-# The head of each lane, and what is held now, without touching what is done.
+# The head of each lane, what is due next and what is held now, without touching what is done.
 Index(
     "ix_work_waiting_lanes",
     work.c.lane,
@@ -506,7 +508,7 @@ Index(
     sqlite_where=_WAITING_INDEX,
     postgresql_where=_WAITING_INDEX,
 )
-Index("ix_work_waiting_due", work.c.due, sqlite_where=_WAITING_INDEX, postgresql_where=_WAITING_INDEX)
+Index("ix_work_free_due", work.c.due, sqlite_where=_FREE_INDEX, postgresql_where=_FREE_INDEX)
 Index("ix_work_held", work.c.lane, sqlite_where=_HELD_INDEX, postgresql_where=_HELD_INDEX)
 
 audit = Table(

@@ -490,11 +490,11 @@ def _work() -> None:
     )
     op.create_index("ix_work_subject", "work", ["subject"])
     op.create_index(
-        "ix_work_waiting_due",
+        "ix_work_free_due",
         "work",
         ["due"],
-        sqlite_where=sa.text("state = 'waiting'"),
-        postgresql_where=sa.text("state = 'waiting'"),
+        sqlite_where=sa.text("state = 'waiting' AND owner = ''"),
+        postgresql_where=sa.text("state = 'waiting' AND owner = ''"),
     )
     op.create_index(
         "ix_work_waiting_lanes",
