@@ -13,6 +13,7 @@ from counterseal.engine.configuration.changes import Change, Changes, Note, Verb
 from counterseal.engine.configuration.entries import NoSources, SourceRefused, Sources
 from counterseal.engine.configuration.exporting import export
 from counterseal.engine.configuration.model import Configuration, ConfigurationError, ConfigurationRefused
+from counterseal.engine.configuration.saving import save_agreement, save_community, save_partner, save_station
 
 __all__ = [
     "Change",
@@ -29,4 +30,8 @@ __all__ = [
     "export",
     "plan",
     "read",
+    "save_agreement",
+    "save_community",
+    "save_partner",
+    "save_station",
 ]

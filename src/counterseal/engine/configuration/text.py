@@ -243,14 +243,14 @@ def _read_list(
 def _read_scalar(
     kind: Text | Choice | Flag | Whole | Duration, node: yaml.Node, path: str, errors: Errors
 ) -> Scalar | None:
-    value = _scalar(kind, node) if isinstance(node, yaml.ScalarNode) else None
+    value = read_scalar(kind, str(node.value)) if isinstance(node, yaml.ScalarNode) else None
     if value is None:
         errors.add(_place(node, path), expectation(kind), _came(node))
     return value
 
 
-def _scalar(kind: Text | Choice | Flag | Whole | Duration, node: yaml.ScalarNode) -> Scalar | None:
-    written = str(node.value)
+def read_scalar(kind: Text | Choice | Flag | Whole | Duration, written: str) -> Scalar | None:
+    """The value that a text means; ``None``: it means none of this kind."""
     match kind:
         case Text():
             return _text(kind, written)

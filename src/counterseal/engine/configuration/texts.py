@@ -28,7 +28,7 @@ HOST: Final = Text(expected="a host name or address without port and path", patt
 IDENTITY: Final = Text(
     # RFC 4130 6.2: printable US-ASCII, up to 128 characters; OFTP2 codes (25) are within it.
     expected="the name as it stands on the wire: 1 to 128 printable ASCII characters without quotes and backslash",
-    pattern=r"[!-~](?:[ -~]{0,126}[!-~])?",
+    pattern=r"[!#-\[\]-~](?:[ !#-\[\]-~]{0,126}[!#-\[\]-~])?",
 )
 ODETTE_CODE: Final = Text(
     expected="an Odette code: at most 25 of A-Z, 0-9, space and & ( ) - . / beginning with a letter",

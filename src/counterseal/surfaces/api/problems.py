@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from counterseal.engine.configuration import ConfigurationRefused
+from counterseal.engine.field_errors import FieldErrors
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Fault, PeerFault, Retry
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -105,6 +106,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "backend.unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "x509.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "blobs.closed": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "engine.field-errors": HTTPStatus.UNPROCESSABLE_ENTITY,
     "domain.ambiguous-producer": HTTPStatus.CONFLICT,
     "domain.no-certificate": HTTPStatus.CONFLICT,
     "domain.plan-out-of-date": HTTPStatus.CONFLICT,
@@ -195,6 +197,8 @@ def _errors(fault: Fault) -> list[Error]:
                 Error(field=e.place.path, line=e.place.line, detail=f"expected {e.expected}, got {e.came}")
                 for e in fault.errors
             ]
+        case FieldErrors():
+            return [Error(field=e.field, detail=e.text) for e in fault.errors]
         case InvalidRequest():
             return list(fault.errors)
         case _:

@@ -59,6 +59,7 @@ STATUS: Final[Mapping[str, Exit]] = {
     "backend.unavailable": Exit.UNAVAILABLE,
     "x509.malformed": Exit.UNREADABLE,
     "blobs.closed": Exit.UNEXPECTED,
+    "engine.field-errors": Exit.REFUSED,
     "domain.ambiguous-producer": Exit.CONFLICT,
     "domain.no-certificate": Exit.CONFLICT,
     "domain.plan-out-of-date": Exit.CONFLICT,

@@ -84,8 +84,12 @@ def print_fault(fault: Fault, *, as_json: bool) -> None:
         }
         sys.stderr.write(json.dumps(problem, ensure_ascii=False) + "\n")
         return
-    lines = [str(e) for e in errors] if errors else [fault.detail]
+    lines = [_sentence(e) for e in errors] if errors else [fault.detail]
     sys.stderr.write("".join(f"counterseal: {_visible(line)}\n" for line in lines))
+
+
+def _sentence(error: object) -> str:
+    return f"{getattr(error, 'field', '')}: {error.text}" if hasattr(error, "text") else str(error)
 
 
 def _error(error: object) -> dict[str, object]:
