@@ -139,7 +139,7 @@ def _told_error(told: Told, order: FinishOrder) -> FieldError | None:
         reason = eligible_over(told.channel, agreement)
         if reason:
             return FieldError("partners", f"{name} cannot be told by {told.channel.value.upper()}. {reason}")
-    if not order.usages & BY_PROTOCOL[agreement.protocol]:
+    if order.usages and not order.usages & BY_PROTOCOL[agreement.protocol]:
         uses = ", ".join(sorted(order.usages))
         return FieldError("partners", f"{name} uses none of {uses}. Leave it out, or choose another use.")
     rsa = order.certificate.certificate.key_algorithm == "rsa"
