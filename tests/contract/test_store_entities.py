@@ -242,14 +242,14 @@ def test_a_naive_instant_is_refused_before_anything_is_stored(store: SQLStore) -
 )
 def test_partner_text_of_any_kind_can_be_stored(store: SQLStore, text: str) -> None:
     document = b.a_document(file_name=text, agreement_id="a")
-    message = b.a_message(document_id=document.id, headers=(("Subject", text.replace("\ud800", "")),), wire_id=text)
+    message = b.a_message(document_id=document.id, headers=(("Subject", text),), wire_id=text)
     with store.write() as writer:
         writer.put(document, message)
         writer.record(b.an_audit_event(subject=text, facts={"name": text}))
     store.seal()
     with store.read() as reader:
         found = reader.document(document.id).file_name
-        assert len(reader.messages(document.id)) == 1
+        assert reader.messages(document.id)[0].headers == (("Subject", text.replace("\ud800", "?")),)
         assert len(reader.audit(window=Window())) == 1
     assert found == text.replace("\0", "\N{REPLACEMENT CHARACTER}").replace("\ud800", "?")
 

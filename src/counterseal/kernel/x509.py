@@ -20,6 +20,17 @@ MAX_CERTIFICATE_BYTES: Final = 64 * 1024
 """Larger than any certificate seen in EDI (post-quantum ones included), small enough to parse without thought."""
 
 
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What ``cryptography`` raises for octets that are no certificate, at parsing or when a field is asked for."""
+
+
 class MalformedCertificate(PeerFault):
     """Not an X.509 certificate, or one that cannot be read."""
 
@@ -109,7 +120,7 @@ class Certificate:
             return _read(cls, der, x509.load_der_x509_certificate(der))
         except MalformedCertificate:
             raise
-        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        except _UNREADABLE as error:
             raise MalformedCertificate("the bytes are not a readable X.509 certificate") from error
 
     @classmethod

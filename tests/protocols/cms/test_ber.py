@@ -104,7 +104,7 @@ def to_ber(der: bytes, choose: Callable[[int], int]) -> bytes:
 
 
 def segments(value: bytes, choose: Callable[[int], int], tag: int = tlv.SEGMENTED_OCTETS, depth: int = 0) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     start = 0
     while start < len(value) or not parts:
         size = choose(len(value) + 1)

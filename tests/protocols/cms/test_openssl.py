@@ -3,6 +3,7 @@
 import functools
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="the openssl command is not installed"),
 ]
 
-HOLDERS = {
+HOLDERS: dict[str, Callable[[], HeldKey]] = {
     "rsa": rsa_holder,
     "p256": functools.partial(ec_holder, "p256"),
     "p384": functools.partial(ec_holder, "p384"),

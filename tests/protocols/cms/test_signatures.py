@@ -91,7 +91,7 @@ def message(*infos: bytes, content: bytes | None = TEXT, kind: str = DATA, diges
 def verify(signature: bytes, *holders: HeldKey, content: bytes = TEXT) -> Signed:
     """As detached and as attached: both must say the same."""
     certificates = [holder.certificate for holder in holders or (rsa_holder(),)]
-    digests = {digest: digest_of(content, digest) for digest in Digest if digest is not Digest.MD5}
+    digests: dict[Digest, bytes] = {digest: digest_of(content, digest) for digest in Digest if digest is not Digest.MD5}
     outcome: Signed | Exception
     try:
         outcome = read_signed([signature], *holders)[1]

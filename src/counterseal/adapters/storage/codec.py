@@ -8,6 +8,7 @@ before a database sees it.
 import base64
 import dataclasses
 import functools
+import json
 import types
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -15,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final, Generic, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import RowMapping, Table
 
 from counterseal.adapters.storage import schema
@@ -49,6 +51,13 @@ def storable(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _json_text(adapter: TypeAdapter[Any], value: Any) -> str:
+    try:
+        return adapter.dump_json(value).decode()
+    except PydanticSerializationError:  # half of a surrogate pair somewhere inside
+        return storable(json.dumps(adapter.dump_python(value, mode="json"), ensure_ascii=False))
 
 
 def _chain_text(chain: tuple[Certificate, ...]) -> str:
@@ -94,7 +103,7 @@ def _converters(hint: Any) -> tuple[Convert, Convert]:
     if kind == tuple[Certificate, ...]:
         return _chain_text, _chain
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    return (lambda value: adapter.dump_json(value).decode()), adapter.validate_json
+    return (lambda value: _json_text(adapter, value)), adapter.validate_json
 
 
 @functools.cache

@@ -170,7 +170,7 @@ def _unanswered(reader: Reader, names: Names, requests: Sequence[SentRow]) -> It
     if not troubled:
         return
     by_request: dict[str, list[Exchange]] = defaultdict(list)
-    for exchange in reader.exchanges(trust_request_ids=troubled):
+    for exchange in _latest(reader.exchanges(trust_request_ids=list(running))):
         by_request[exchange.trust_request_id].append(exchange)
     for request_id in troubled:
         row, exchanges = running[request_id], by_request[request_id]
@@ -187,6 +187,16 @@ def _unanswered(reader: Reader, names: Names, requests: Sequence[SentRow]) -> It
             partners = tuple(names.partner_name(e.partner_id) for e in late)
             if partners:
                 yield Need(kind=NeedKind.OVERDUE, request=row, partners=partners)
+
+
+def _latest(exchanges: Iterable[Exchange]) -> Iterable[Exchange]:
+    """What was asked of an agreement last: a rejection is over as soon as another certificate was offered there."""
+    latest: dict[str, Exchange] = {}
+    for exchange in exchanges:
+        before = latest.get(exchange.agreement_id)
+        if exchange.state is not ExchangeState.WITHDRAWN and (before is None or exchange.queued_at >= before.queued_at):
+            latest[exchange.agreement_id] = exchange
+    return latest.values()
 
 
 def _weeks(live: Sequence[CertificateRow], now: datetime) -> tuple[Week, ...]:

@@ -119,23 +119,21 @@ def _inflated(parts: Chunks, limits: Limits) -> Iterator[Chunk]:
     inflater = _inflater()
     taken = given = surplus = 0
     for part in parts:
-        if inflater.eof:
-            surplus += len(part)
-            if surplus > limits.max_surplus_bytes:
-                raise LimitExceeded("too many octets behind the end of the compressed content")
-            continue
-        taken += len(part)
         pending: Chunk = part
-        while True:
+        taken += len(part)
+        while not inflater.eof:
             piece = _step(inflater, pending)
             given += len(piece)
             _check_inflation(given, taken, limits)
             if piece:
                 yield piece
-            pending = inflater.unconsumed_tail
-            if inflater.eof or (not pending and len(piece) < STEP_BYTES):
+            pending = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            if not pending and len(piece) < STEP_BYTES:
                 break
-        surplus += len(inflater.unused_data) if inflater.eof else 0
+        if inflater.eof:
+            surplus += len(pending)
+            if surplus > limits.max_surplus_bytes:
+                raise LimitExceeded("too many octets behind the end of the compressed content")
     if not inflater.eof:
         raise DecompressionFailed("the compressed content is cut off")
 

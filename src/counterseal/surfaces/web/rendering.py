@@ -115,6 +115,7 @@ def environment() -> Environment:
         key_usage=key_usage_words,
         purposes=purpose_words,
         serial=serial_text,
+        sentence=words.sentence,
         joined=lambda items: _joined(list(items)),
     )
     return made

@@ -11,6 +11,7 @@ from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.offer import OfferedState
 from counterseal.domain.trust_request import TrustRequestState
 from counterseal.domain.usage import AssignmentState
+from counterseal.domain.wizard import Preflight
 from counterseal.engine.views.home import NeedKind
 from counterseal.engine.views.received import ReceivedState
 from counterseal.engine.views.sent import LineState
@@ -146,6 +147,11 @@ CAPABILITY: Final[Mapping[StrEnum, Look]] = {
     CEMCapability.UNKNOWN: Look("Unknown", "queued", _IDLE),
     CEMCapability.OFF: Look("Off", "retired", _IDLE),
 }
+PREFLIGHT: Final[Mapping[StrEnum, Look]] = {
+    Preflight.WILL_MATCH: Look("Will match", "check", _OK),
+    Preflight.MAY_NOT_MATCH: Look("May not match", "warning", _WARN),
+    Preflight.WILL_NOT_MATCH: Look("Will not match", "rejected", _BAD),
+}
 NEED: Final[Mapping[StrEnum, Look]] = {
     NeedKind.DECISION: Look("Needs a decision", "hand", _WARN),
     NeedKind.TRANSFERS: Look("Not getting through", "failed", _BAD),
@@ -185,6 +191,7 @@ TABLES: Final[tuple[Mapping[StrEnum, Look], ...]] = (
     RETRYING,
     TRANSFER,
     CAPABILITY,
+    PREFLIGHT,
     NEED,
     PERSON,
     TOKEN,

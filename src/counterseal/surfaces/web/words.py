@@ -241,3 +241,9 @@ def usage_words(usages: frozenset[Usage]) -> str:
     """``signing and encryption`` where whole groups are meant for at least one protocol, single usages else."""
     words = [group.value if group is not UsageGroup.SSL else "SSL" for group in UsageGroup if usages & GROUPS[group]]
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop: details of faults and findings come as parts of sentences."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "!", "?", "”")) else ".")

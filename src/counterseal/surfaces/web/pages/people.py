@@ -10,6 +10,7 @@ from counterseal.engine import people as engine
 from counterseal.engine import tokens
 from counterseal.engine.ports import Conflict, NotFound
 from counterseal.kernel.errors import CallerFault
+from counterseal.surfaces.web import words
 from counterseal.surfaces.web.forms import Problems
 from counterseal.surfaces.web.lists import member
 from counterseal.surfaces.web.pages.sign_in import one_time_path
@@ -186,5 +187,4 @@ def _secret_page(visit: Visit, name: str, *, link: str = "", token: str = "") ->
 
 def sentence(fault: CallerFault) -> str:
     """A fault's detail as a sentence."""
-    detail = fault.detail
-    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")
+    return words.sentence(fault.detail)

@@ -18,7 +18,7 @@ from counterseal.surfaces.web import cookies
 from counterseal.surfaces.web.forms import FieldProblem, Form, form_of, query_of
 from counterseal.surfaces.web.rendering import FormState, Renderer
 from counterseal.surfaces.web.visit import faults_alone, local_path
-from counterseal.surfaces.web.words import Times
+from counterseal.surfaces.web.words import Times, sentence
 
 ONE_TIME_PATH = "/once/"
 
@@ -92,7 +92,7 @@ def _sign_in(guest: Guest) -> Response:
     try:
         signed = people.sign_in(guest.ports, name=guest.form.text("name"), password=guest.form.secret("password"))
     except (people.SignInRefused, people.SignInSlowed) as fault:
-        return _sign_in_form(guest, (_problem("password", "Password", _sentence(fault.detail)),))
+        return _sign_in_form(guest, (_problem("password", "Password", sentence(fault.detail)),))
     return _welcome(guest, signed, local_path(guest.form.text("next")))
 
 
@@ -123,9 +123,9 @@ def _once(guest: Guest) -> Response:
     except people.LinkRefused as fault:
         return _link_gone(guest, fault)
     except (people.InvalidUser, Conflict) as fault:
-        problem = _problem("name", "User name", _sentence(fault.detail))
+        problem = _problem("name", "User name", sentence(fault.detail))
     except UnfitPassword as fault:
-        problem = _problem("password", "Password", _sentence(fault.detail))
+        problem = _problem("password", "Password", sentence(fault.detail))
     return guest.show("once.html", link=link, form=FormState(values=values, problems=(problem,)), status=422)
 
 
@@ -148,7 +148,7 @@ def _redeem(guest: Guest, secret: str, purpose: str) -> people.SignedIn:
 
 
 def _link_gone(guest: Guest, fault: CallerFault) -> Response:
-    return guest.show("once.html", link=None, reason=_sentence(fault.detail), form=FormState(), status=410)
+    return guest.show("once.html", link=None, reason=sentence(fault.detail), form=FormState(), status=410)
 
 
 def _welcome(guest: Guest, signed: people.SignedIn, path: str) -> Response:
@@ -171,8 +171,3 @@ async def _sign_out(request: Request) -> Response:
 
 def _problem(name: str, label: str, text: str) -> FieldProblem:
     return FieldProblem(field=name, label=label, text=text)
-
-
-def _sentence(detail: str) -> str:
-    """A fault's detail as a sentence."""
-    return detail[:1].upper() + detail[1:] + ("" if detail.endswith(".") else ".")
