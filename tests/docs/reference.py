@@ -165,7 +165,7 @@ def _largest_page() -> int:
 
 def _operation_rows(api: Any) -> Iterator[tuple[str, ...]]:
     for route in operations(api):
-        method = next(iter(sorted(route.methods)))
+        method = min(route.methods or {"GET"})
         yield f"`{method} {route.path}`", permission_of(route.endpoint).value, f"{route.summary}."
 
 
