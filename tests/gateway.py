@@ -120,11 +120,11 @@ class Wakes:
         self.count += 1
 
 
-def a_gateway(folder: Path) -> Ports:
+def a_gateway(folder: Path, vault: FileVault | None = None) -> Ports:
     return Ports(
         store=SQLStore.in_memory(),
         blobs=MemoryBlobs(),
-        vault=FileVault.open(folder),
+        vault=vault or FileVault.open(folder),
         poster=NoPoster(),
         backend=NoBackend(),
         clock=StandingClock(),
