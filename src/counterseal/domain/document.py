@@ -62,6 +62,8 @@ class Document:
     attachments: tuple[BlobId, ...] = ()
     """Further parts in order (RFC 6362)."""
     subject: str = ""
+    address: str = ""
+    """Out: where it goes instead of the agreement's address (a CEM ResponseURL); empty: the agreement's."""
     created_by: str
     created_at: datetime
     settled_at: datetime | None = None
@@ -251,6 +253,8 @@ class Message:
     wire: BlobId | None = None
     """The bytes as sent or received; may be gone after settling (retention)."""
     wire_size: int = 0
+    body: bytes = b""
+    """Receipts: the octets behind the headers. They are small, so they are durable in the same transaction as their row."""
     content_digest: str = ""
     """SHA-256 of the opened content: with names and Message-ID it tells a duplicate (product.md section 9)."""
     mic: str = ""

@@ -265,6 +265,10 @@ class Store(Port):
     ) -> list[Work]:
         """Due rows, now owned by ``owner`` until ``now + lease``, lane limits kept (also against rows that others hold)."""
 
+    def release(self, owner: str) -> int:
+        """Gives back what an earlier process of this node had claimed, its name being ``owner`` or beginning with ``owner:``;
+        how many rows. To be called before this process claims anything."""
+
     def extend(self, row: Work, *, until: datetime) -> None:
         """Prolongs a lease. Raises ``LeaseLost``."""
 

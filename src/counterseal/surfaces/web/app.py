@@ -10,16 +10,18 @@ from counterseal.surfaces.web.pages import (
     audit,
     certificates,
     community,
+    configure,
     documents,
     home,
     people,
     received,
     sent,
     sign_in,
+    wizard,
 )
 from counterseal.surfaces.web.rendering import Renderer
 
-PAGES = (home, community, certificates, documents, sent, received, people, audit)
+PAGES = (home, configure, wizard, community, certificates, documents, sent, received, people, audit)
 """In this order: a path of words stands before one with a name in its place."""
 
 
