@@ -162,6 +162,13 @@ def change_held(connection: Connection, row: Work, values: Mapping[str, Any]) ->
         raise LeaseLost(f"{row.kind.value} {row.id} is no longer held by {row.owner or 'nobody'}")
 
 
+def release(connection: Connection, owner: str) -> int:
+    """Gives back every row that ``owner``, or one whose name begins with ``owner:``, holds."""
+    mine = or_(_W.owner == owner, _W.owner.startswith(f"{owner}:", autoescape=True))
+    freed = update(schema.work).where(mine, _W.state == WorkState.WAITING.value).values(owner="", lease_until=None)
+    return connection.execute(freed).rowcount
+
+
 def done() -> dict[str, Any]:
     return {"state": WorkState.DONE.value, "owner": "", "lease_until": None}
 

@@ -103,6 +103,12 @@ class SQLStore:
         with self._alone_in_thread(), self._database.claiming() as connection, faults.mapped():
             return outbox.claim(connection, wanted)
 
+    def release(self, owner: str) -> int:
+        if not owner:
+            raise CallerFault("only what a named owner holds can be given back")
+        with self._alone_in_thread(), self._database.writing() as connection, faults.mapped():
+            return outbox.release(connection, owner)
+
     def extend(self, row: Work, *, until: datetime) -> None:
         with self._alone_in_thread(), self._database.writing() as connection, faults.mapped():
             outbox.change_held(connection, row, {"lease_until": utc(until)})
