@@ -1,7 +1,7 @@
 """A caller of the API without a port: requests go straight into the application, mounted as the private listener does it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -29,7 +29,7 @@ class Caller:
         return secret
 
     def __call__(
-        self, method: str, path: str, *, token: str | None, headers: dict[str, str] | None = None, **more: Any
+        self, method: str, path: str, *, token: str | None, headers: Mapping[Any, Any] | None = None, **more: Any
     ) -> httpx.Response:
         """``path`` below ``/api/v1``; ``token=None`` sends none."""
         sent = dict(headers or {})
@@ -37,7 +37,7 @@ class Caller:
             sent["Authorization"] = f"Bearer {token}"
         return asyncio.run(self._send(method, PREFIX + path, sent, more))
 
-    async def _send(self, method: str, path: str, headers: dict[str, str], more: dict[str, Any]) -> httpx.Response:
+    async def _send(self, method: str, path: str, headers: dict[Any, Any], more: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(app=self._mounted, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://private") as client:
             return await client.request(method, path, headers=headers, **more)

@@ -172,6 +172,7 @@ class AuditRecord:
 
 def trust_request_named(reader: Reader, community: Community, name: str) -> TrustRequest:
     """By number or id. Raises ``NotFound``."""
+    _require_short(name)
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else None  # ids are longer
     found = reader.find_trust_request(community.id, number) if number is not None else None
     if found is None and number is None:
@@ -183,10 +184,17 @@ def trust_request_named(reader: Reader, community: Community, name: str) -> Trus
 
 def offer_of(reader: Reader, community: Community, name: str) -> Offer:
     """By id. Raises ``NotFound``."""
+    _require_short(name)
     found = reader.offer(OfferId(name))
     if found.community_id != community.id:
         raise NotFound(f"{community.name} has no received request {name[:80]!r}")
     return found
+
+
+def _require_short(name: str) -> None:
+    """No id is as long as this; one that is would only be repeated in an error."""
+    if len(name) > 80:
+        raise NotFound(f"nothing has an id of {len(name)} characters")
 
 
 # records
@@ -321,6 +329,7 @@ def communities_by_id(reader: Reader) -> dict[str, str]:
 
 def document_story(reader: Reader, document_id: DocumentId) -> DocumentStory:
     """Raises ``NotFound``."""
+    _require_short(document_id)
     found = reader.document(document_id)
     return DocumentStory(
         document=document(found, communities_by_id(reader)),

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from counterseal import __version__
 from counterseal.engine.ports import Ports
 from counterseal.kernel.errors import Fault
+from counterseal.surfaces.api.description import describe
 from counterseal.surfaces.api.limits import BodyLimit
 from counterseal.surfaces.api.paging import PAGE_FIELDS
 from counterseal.surfaces.api.problems import (
@@ -24,6 +25,7 @@ from counterseal.surfaces.api.problems import (
     answer_of,
 )
 from counterseal.surfaces.api.routes import ROUTERS
+from counterseal.surfaces.api.routing import ScopedRoute
 
 MAXIMUM_UPLOAD_BYTES: Final = 10 * 1024**3
 MAXIMUM_REQUEST_BYTES: Final = 32 * 1024**2
@@ -53,6 +55,7 @@ def create_api(
         redirect_slashes=False,
         responses={"default": {"model": Problem, "description": "A problem document (`application/problem+json`)."}},
     )
+    api.openapi = lambda: describe(api, _routes())  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     api.state.ports = ports
     api.state.maximum_upload_bytes = maximum_upload_bytes
     for router in ROUTERS:
@@ -63,6 +66,10 @@ def create_api(
     api.add_exception_handler(Exception, _unexpected)
     api.add_middleware(BodyLimit, maximum_request_bytes=maximum_request_bytes)
     return api
+
+
+def _routes() -> list[ScopedRoute]:
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, ScopedRoute)]
 
 
 def _fault(_request: Request, error: Exception) -> Response:
