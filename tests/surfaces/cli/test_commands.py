@@ -92,6 +92,9 @@ def test_a_reading_command_answers_in_words_and_in_json(full: Terminal, argument
         ["trust-request", "show", "x"],
         ["received", "show", "x"],
         ["document", "show", "x"],
+        ["document", "payload", "x"],
+        ["document", "resend", "x"],
+        ["document", "cancel", "x"],
         ["user", "sign-in-link", "x"],
         ["user", "password-link", "x"],
         ["user", "disable", "x"],
@@ -284,6 +287,48 @@ def test_commands_act_as_the_unix_user(terminal: Terminal, monkeypatch: pytest.M
     monkeypatch.setenv("LOGNAME", "edi")
     terminal("user", "add", "mara", "--role", "viewer")
     assert terminal("audit", "list", "--json").json()[0]["actor"] == "local:edi"
+
+
+# documents
+
+
+def test_a_document_is_sent_shown_written_out_and_cancelled(full: Terminal, tmp_path: Path) -> None:
+    payload = bytes(range(256)) * 2000
+    (tmp_path / "orders.edi").write_bytes(payload)
+    made = full("document", "send", str(tmp_path / "orders.edi"), "--agreement", "BRAVO", "--json").json()
+    assert (made["file_name"], made["size"], made["state"]) == ("orders.edi", len(payload), "queued")
+    assert full("document", "show", made["id"], "--json").json()["document"] == made
+    assert made["id"] in full("document", "list").out
+    target = tmp_path / "out.edi"
+    assert full("document", "payload", made["id"], "--output", str(target)).status == 0
+    assert target.read_bytes() == payload
+    again = full("document", "payload", made["id"], "--output", str(target))
+    assert again.status == Exit.UNAVAILABLE, "a file that is there is not written over"
+    assert full("document", "cancel", made["id"], "--json").json()["state"] == "cancelled"
+    assert full("document", "resend", made["id"]).status == Exit.CONFLICT
+
+
+def test_a_document_comes_from_standard_input_under_a_given_name(full: Terminal) -> None:
+    made = full(
+        "document", "send", "-", "--agreement", "BRAVO", "--file-name", "x.edi", "--json", standard_input=b"UNA"
+    ).json()
+    assert (made["file_name"], made["size"]) == ("x.edi", 3)
+    assert full("document", "payload", made["id"]).out == "UNA"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["nothing.edi", "--agreement", "BRAVO"], Exit.UNAVAILABLE),
+        ([".", "--agreement", "BRAVO"], Exit.UNAVAILABLE),
+        (["-", "--agreement", "OMEGA"], Exit.NOT_FOUND),
+        (["-", "--agreement", "BRAVO"], Exit.REFUSED),
+    ],
+)
+def test_a_document_that_cannot_be_sent_is_refused(full: Terminal, arguments: list[str], status: Exit) -> None:
+    assert full("document", "send", *arguments).status == status
+    assert full("document", "list", "--json").json() == []
+    assert full.blobs.kept == {}
 
 
 # audit

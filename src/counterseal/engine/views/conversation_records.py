@@ -191,6 +191,12 @@ def offer_of(reader: Reader, community: Community, name: str) -> Offer:
     return found
 
 
+def document_named(reader: Reader, name: str) -> Document:
+    """By id. Raises ``NotFound``."""
+    _require_short(name)
+    return reader.document(DocumentId(name))
+
+
 def _require_short(name: str) -> None:
     """No id is as long as this; one that is would only be repeated in an error."""
     if len(name) > 80:
@@ -329,7 +335,6 @@ def communities_by_id(reader: Reader) -> dict[str, str]:
 
 def document_story(reader: Reader, document_id: DocumentId) -> DocumentStory:
     """Raises ``NotFound``."""
-    _require_short(document_id)
     found = reader.document(document_id)
     return DocumentStory(
         document=document(found, communities_by_id(reader)),

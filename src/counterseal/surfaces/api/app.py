@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from counterseal import __version__
 from counterseal.engine.ports import Ports
@@ -63,6 +64,7 @@ def create_api(
     api.add_exception_handler(Fault, _fault)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(ClientDisconnect, _gone)
     api.add_exception_handler(Exception, _unexpected)
     api.add_middleware(BodyLimit, maximum_request_bytes=maximum_request_bytes)
     return api
@@ -101,6 +103,11 @@ def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return answer_of(NoSuchRoute("nothing is served at this path; /openapi.json lists what is"))
     return answer_of(InvalidRequest(str(error.detail)))
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    """Nobody hears this answer; what was stored of the body is gone already."""
+    return answer_of(InvalidRequest("the request ended before its body did"))
 
 
 def _unexpected(_request: Request, error: Exception) -> Response:

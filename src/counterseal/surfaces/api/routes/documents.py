@@ -1,17 +1,23 @@
 """Documents in and out, with their payloads streamed."""
 
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Final
 
+from anyio import from_thread, to_thread
 from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import StreamingResponse
 
-from counterseal.domain.document import Direction, DocumentKind, DocumentState
-from counterseal.domain.people import Permission
+from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState
+from counterseal.domain.people import Actor, Permission
+from counterseal.engine import documents
+from counterseal.engine.ports import Ports
 from counterseal.engine.views import conversation_records as conversations
 from counterseal.engine.views import records
 from counterseal.engine.views.conversation_records import DocumentRecord, DocumentStory
 from counterseal.kernel.ids import DocumentId
 from counterseal.surfaces.api.paging import DEFAULT_PAGE, After, Limit, Page, page, window
-from counterseal.surfaces.api.routing import ScopedRoute, needs, ports_of
+from counterseal.surfaces.api.problems import RequestTooLarge
+from counterseal.surfaces.api.routing import ScopedRoute, actor_of, needs, ports_of
 
 router: Final = APIRouter(route_class=ScopedRoute, tags=["documents"])
 
@@ -52,4 +58,113 @@ def list_documents(
 def show_document(request: Request, document: DocumentName) -> DocumentStory:
     """With its messages, attempts and receipts."""
     with ports_of(request).store.read() as reader:
-        return conversations.document_story(reader, DocumentId(document))
+        return conversations.document_story(reader, conversations.document_named(reader, document).id)
+
+
+@router.post(
+    "/documents",
+    summary="Send a document",
+    status_code=202,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "The payload as it is. It is streamed: any size up to the server's limit.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+@needs(Permission.DOCUMENTS)
+async def send_document(
+    request: Request,
+    agreement: Annotated[str, Query(description="Id, partner identity, or slug of a partner with one agreement.")],
+    file_name: Annotated[
+        str, Query(min_length=1, max_length=255, description="What the partner sees.", examples=["orders.edi"])
+    ],
+    community: CommunityQuery = "",
+    content_type: Annotated[
+        str | None,
+        Query(max_length=200, description="Absent: as the agreement says.", examples=["application/edifact"]),
+    ] = None,
+    subject: Annotated[str | None, Query(max_length=200, description="Absent: as the agreement says.")] = None,
+    document_id: Annotated[
+        str | None,
+        Query(pattern="^[0-9a-f]{32}$", description="Chosen by the caller: the same id again sends nothing twice."),
+    ] = None,
+) -> DocumentRecord:
+    """Stored when this answers; sent by the worker."""
+
+    def send() -> DocumentRecord:
+        ports = ports_of(request)
+        with ports.store.read() as reader:
+            of = records.community_named(reader, community)
+            agreement_id = records.agreement_named(reader, of, agreement).id
+        made = documents.send(
+            ports,
+            actor_of(request),
+            agreement_id,
+            content=_pulled(request.stream(), most=request.app.state.maximum_upload_bytes),
+            file_name=file_name,
+            content_type=content_type,
+            subject=subject,
+            document_id=DocumentId(document_id) if document_id else None,
+        )
+        return conversations.document(made, {of.id: of.slug})
+
+    return await to_thread.run_sync(send)
+
+
+@router.get(
+    "/documents/{document}/payload",
+    summary="Download a payload",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The payload as it is, streamed."}},
+)
+@needs(Permission.VIEW)
+def download_payload(request: Request, document: DocumentName) -> StreamingResponse:
+    ports = ports_of(request)
+    with ports.store.read() as reader:
+        found = conversations.document_named(reader, document)
+    chunks = documents.payload(ports, actor_of(request), found.id)
+    # never the partner's content type: a browser that opens this address must not run what a partner sent
+    headers = {
+        "Content-Length": str(found.size),
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/documents/{document}/resend", summary="Send a document again", status_code=202)
+@needs(Permission.DOCUMENTS)
+def resend_document(request: Request, document: DocumentName) -> DocumentRecord:
+    return _done(request, document, documents.resend)
+
+
+@router.post("/documents/{document}/cancel", summary="Cancel a document")
+@needs(Permission.DOCUMENTS)
+def cancel_document(request: Request, document: DocumentName) -> DocumentRecord:
+    """No further attempt is made."""
+    return _done(request, document, documents.cancel)
+
+
+def _done(request: Request, name: str, verb: Callable[[Ports, Actor, DocumentId], Document]) -> DocumentRecord:
+    ports = ports_of(request)
+    with ports.store.read() as reader:
+        document_id = conversations.document_named(reader, name).id
+        slugs = conversations.communities_by_id(reader)
+    return conversations.document(verb(ports, actor_of(request), document_id), slugs)
+
+
+def _pulled(stream: AsyncIterator[bytes], *, most: int) -> Iterator[bytes]:
+    """The body, pulled chunk by chunk from the event loop by the thread that stores it."""
+
+    async def following() -> bytes | None:
+        return await anext(stream, None)
+
+    seen = 0
+    while (chunk := from_thread.run(following)) is not None:
+        seen += len(chunk)
+        if seen > most:
+            raise RequestTooLarge(f"the document has more than {most} bytes")
+        if chunk:
+            yield chunk

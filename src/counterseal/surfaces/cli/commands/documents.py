@@ -1,12 +1,23 @@
 """``counterseal document``: business documents in and out."""
 
-from typing import Annotated, Final
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from counterseal.domain.document import Direction, DocumentState
 from counterseal.surfaces.cli.commands.arguments import CommunityOption, LimitOption, group, opened
+from counterseal.surfaces.cli.faults import FileTrouble
 from counterseal.surfaces.cli.output import Column, print_list, print_record
+from counterseal.surfaces.cli.session import local_actor
+
+if TYPE_CHECKING:
+    from counterseal.domain.document import Document
+    from counterseal.domain.people import Actor
+    from counterseal.engine.ports import Ports
+    from counterseal.kernel.ids import DocumentId
 
 document: Final = group("Documents in and out.")
 
@@ -20,7 +31,79 @@ _COLUMNS: Final[list[Column]] = [
     ("created_at", "since"),
     ("reason", "reason"),
 ]
+_AGREEMENT: Final = "Id, their identity, or the slug of a partner with one agreement."
+_CHUNK_BYTES: Final = 256 * 1024
 DocumentArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the document.")]
+
+
+@document.command("send")
+def send_document(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The payload; - reads standard input.")],
+    agreement: Annotated[str, typer.Option("--agreement", metavar="NAME", help=_AGREEMENT)],
+    community: CommunityOption = "",
+    file_name: Annotated[str, typer.Option(help="The name that the partner sees; absent: the file's.")] = "",
+    content_type: Annotated[str, typer.Option(help="Media type; absent: as the agreement says.")] = "",
+    subject: Annotated[str, typer.Option(help="Subject header; absent: as the agreement says.")] = "",
+) -> None:
+    """Queue a document for a partner; it is durable when this returns, and sent by the server."""
+    from counterseal.engine import documents
+    from counterseal.engine.views import conversation_records, records
+
+    with opened(context) as (session, ports):
+        with ports.store.read() as reader:
+            of = records.community_named(reader, community)
+            agreement_id = records.agreement_named(reader, of, agreement).id
+        made = documents.send(
+            ports,
+            local_actor(),
+            agreement_id,
+            content=_chunks(file, most=session.settings().maximum_upload_bytes),
+            file_name=file_name or ("document" if str(file) == "-" else file.name),
+            content_type=content_type or None,
+            subject=subject or None,
+        )
+    print_record(conversation_records.document(made, {of.id: of.slug}), as_json=session.as_json)
+
+
+@document.command("payload")
+def payload(
+    context: typer.Context,
+    document: DocumentArgument,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write here; absent: standard output.")
+    ] = "",
+) -> None:
+    """Write a document's payload as it is."""
+    from counterseal.engine import documents
+    from counterseal.engine.views import conversation_records
+
+    with opened(context) as (_, ports):
+        with ports.store.read() as reader:
+            document_id = conversation_records.document_named(reader, document).id
+        chunks = documents.payload(ports, local_actor(), document_id)
+        if output:
+            _write(Path(output), chunks)
+            return
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+@document.command("resend")
+def resend(context: typer.Context, document: DocumentArgument) -> None:
+    """Queue a document once more."""
+    from counterseal.engine import documents
+
+    _do(context, document, documents.resend)
+
+
+@document.command("cancel")
+def cancel(context: typer.Context, document: DocumentArgument) -> None:
+    """Make no further attempt."""
+    from counterseal.engine import documents
+
+    _do(context, document, documents.cancel)
 
 
 @document.command("list")
@@ -53,8 +136,43 @@ def list_documents(
 def show_document(context: typer.Context, document: DocumentArgument) -> None:
     """Show a document with its messages, attempts and receipts."""
     from counterseal.engine.views import conversation_records
-    from counterseal.kernel.ids import DocumentId
 
     with opened(context) as (session, ports), ports.store.read() as reader:
-        found = conversation_records.document_story(reader, DocumentId(document))
+        named = conversation_records.document_named(reader, document)
+        found = conversation_records.document_story(reader, named.id)
     print_record(found, as_json=session.as_json)
+
+
+def _do(context: typer.Context, name: str, verb: "Callable[[Ports, Actor, DocumentId], Document]") -> None:
+    from counterseal.engine.views import conversation_records
+
+    with opened(context) as (session, ports):
+        with ports.store.read() as reader:
+            document_id = conversation_records.document_named(reader, name).id
+            slugs = conversation_records.communities_by_id(reader)
+        changed = conversation_records.document(verb(ports, local_actor(), document_id), slugs)
+    print_record(changed, as_json=session.as_json)
+
+
+def _chunks(file: Path, *, most: int) -> Iterator[bytes]:
+    """The file's octets. Raises ``FileTrouble``."""
+    seen = 0
+    try:
+        source = sys.stdin.buffer if str(file) == "-" else file.open("rb")
+        with source:
+            while chunk := source.read(_CHUNK_BYTES):
+                seen += len(chunk)
+                if seen > most:
+                    raise FileTrouble(f"{file} has more than {most} bytes")
+                yield chunk
+    except OSError as error:
+        raise FileTrouble(f"{file}: {error.strerror or error}") from error
+
+
+def _write(file: Path, chunks: Iterator[bytes]) -> None:
+    try:
+        with file.open("xb") as target:
+            for chunk in chunks:
+                target.write(chunk)
+    except OSError as error:
+        raise FileTrouble(f"{file}: {error.strerror or error}") from error
