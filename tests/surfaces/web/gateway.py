@@ -15,10 +15,11 @@ from counterseal.adapters.blobs import FolderBlobs
 from counterseal.adapters.storage import SQLStore
 from counterseal.adapters.vault import FileVault
 from counterseal.domain.people import Role, User
-from counterseal.engine.passwords import hash_password
+from counterseal.engine.passwords import digest_of, hash_password
 from counterseal.engine.ports import Delivery, Entity, Ports, PostAnswer, PostRequest
 from counterseal.kernel.ids import UserId
 from counterseal.surfaces.web import create_console
+from tests import builders
 from tests.builders import NOW, an_id
 
 PASSWORD = "a sentence is a fine password"
@@ -94,6 +95,7 @@ class Client:
     """A browser's requests without a browser: cookies kept, one app, one event loop, no port."""
 
     def __init__(self, app: Starlette, *, base_url: str = "http://127.0.0.1:8080") -> None:
+        self.app = app
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app=app)
         self._client = httpx.AsyncClient(transport=transport, base_url=base_url)
@@ -141,13 +143,11 @@ def a_client(ports: Ports, *, port: int = 8080) -> Client:
 
 
 def browser(ports: Ports, user: User) -> Browser:
+    """Signed in without typing the password: Argon2id is slow on purpose, and test_sign_in.py tries it."""
+    secret = f"session of {user.name}"
+    put(ports, builders.a_browser_session(digest=digest_of(secret), user_id=user.id))
     client = a_client(ports)
-    page = client.get("/sign-in")
-    answer = client.post(
-        "/sign-in",
-        data={"csrf": token_in(page.text), "name": user.name, "password": PASSWORD},
-    )
-    assert answer.status_code == 303
+    client.cookies.set("counterseal_session_8080", secret, domain="127.0.0.1")
     return Browser(client)
 
 

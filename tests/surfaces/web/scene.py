@@ -21,11 +21,12 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.engine.ports import Entity, Ports
 from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import Fingerprint
+from counterseal.kernel.ids import BlobId, Fingerprint
 from tests import builders
 from tests.builders import NOW, Minted, mint, mint_ca, rsa_key
 from tests.surfaces.web.gateway import put
 
+PAYLOAD = b"UNB+UNOC:3+ALPHA:14+BRAVO:14+261125:1200+1'"
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 NAMES = (
@@ -88,8 +89,8 @@ def fill(
         created_at=NOW - 14 * DAY,
     )
     exchanges = _exchanges(community, request, agreements, reason)
-    offers, offered, theirs = _offers(community, agreements)
-    documents, traffic = _documents(community, agreements, old, theirs)
+    offers, offered, brought, theirs = _offers(community, agreements)
+    documents, traffic = _documents(community, agreements, old, theirs, _payload(ports))
     put(
         ports,
         community,
@@ -102,6 +103,7 @@ def fill(
         *offers,
         *offered,
         *documents,
+        *brought,
         *traffic,
     )
     return Scene(
@@ -266,7 +268,7 @@ def _other_requests(community: Community, new: Minted, agreements: tuple[Agreeme
 
 def _offers(
     community: Community, agreements: tuple[Agreement, ...]
-) -> tuple[tuple[Offer, ...], tuple[OfferedCertificate, ...], Minted]:
+) -> tuple[tuple[Offer, ...], tuple[OfferedCertificate, ...], list[Document], Minted]:
     authority = mint_ca("Kestrel Issuing CA 4")
     theirs = mint("hansen-sign", key=rsa_key(4), issuer=authority, expires_in=700 * DAY)
     second = mint("hansen-crypt", key=rsa_key(5), expires_in=700 * DAY)
@@ -291,11 +293,24 @@ def _offers(
             text="its key usage forbids encryption",
         ),
     )
-    offers, offered = [], []
+    offers: list[Offer] = []
+    offered: list[OfferedCertificate] = []
+    documents: list[Document] = []
 
     def add(number: int, *certificates: OfferedCertificate, **changes: object) -> None:
         agreement = agreements[number % len(agreements)]
+        document = builders.a_document(
+            community_id=community.id,
+            agreement_id=agreement.id,
+            direction=Direction.IN,
+            kind=DocumentKind.CEM_REQUEST,
+            state=DocumentState.DELIVERED,
+            file_name="",
+            created_at=NOW - (number + 1) * HOUR,
+        )
+        documents.append(replace(document, payload=None))
         offer = builders.an_offer(
+            document_id=document.id,
             community_id=community.id,
             agreement_id=agreement.id,
             partner_id=agreement.partner_id,
@@ -341,11 +356,17 @@ def _offers(
         refused="the XML names no certificate",
         signed=False,
     )
-    return tuple(offers), tuple(offered), theirs
+    return tuple(offers), tuple(offered), documents, theirs
+
+
+def _payload(ports: Ports) -> BlobId:
+    writer = ports.blobs.create(max_bytes=None)
+    writer.write(PAYLOAD)
+    return writer.commit()
 
 
 def _documents(
-    community: Community, agreements: tuple[Agreement, ...], old: Minted, theirs: Minted
+    community: Community, agreements: tuple[Agreement, ...], old: Minted, theirs: Minted, payload: BlobId
 ) -> tuple[tuple[Document, ...], list[Entity]]:
     out = {
         DocumentState.QUEUED,
@@ -374,6 +395,8 @@ def _documents(
             agreement_id=agreements[number % len(agreements)].id,
             direction=direction,
             state=state,
+            payload=payload,
+            size=len(PAYLOAD),
             file_name=f"ORDERS_45000981{number:02d}.edi",
             created_at=at,
             tries=3 if number == len(DocumentState) else 0,
@@ -382,17 +405,6 @@ def _documents(
         )
         documents.append(document)
         traffic += _messages(document, at, old, theirs)
-    documents.append(
-        builders.a_document(
-            community_id=community.id,
-            agreement_id=agreements[0].id,
-            direction=Direction.IN,
-            kind=DocumentKind.CEM_REQUEST,
-            state=DocumentState.DELIVERED,
-            file_name="",
-            created_at=NOW - 2 * HOUR,
-        )
-    )
     return tuple(documents), traffic
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 from counterseal.kernel.x509 import CLIENT_AUTH, SERVER_AUTH, Certificate, pretty_fingerprint
@@ -47,12 +47,6 @@ class ComparedField:
     differs: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validity:
-    begins: datetime
-    ends: datetime
-
-
 def key_text(certificate: Certificate) -> str:
     """``RSA 3072``, ``EC P-256``."""
     if certificate.key_algorithm == "rsa":
@@ -92,9 +86,11 @@ def split_name(name: str) -> tuple[str, ...]:
     return tuple(p.strip() for p in (*parts, current) if p.strip())
 
 
-def compare(old: Certificate | None, new: Certificate | None, *, day: str = "%-d %b %Y, %H:%M") -> list[ComparedField]:
-    """The fields that a person compares; with one certificate missing nothing counts as differing."""
-    return [_field(name, mono, tuple(_texts(old, name, day)), tuple(_texts(new, name, day))) for name, mono in _FIELDS]
+def compare(old: Certificate | None, new: Certificate | None, *, zone: tzinfo) -> list[ComparedField]:
+    """The fields that a person compares; with one certificate missing nothing counts as differing. Instants are told in ``zone``."""
+    return [
+        _field(name, mono, tuple(_texts(old, name, zone)), tuple(_texts(new, name, zone))) for name, mono in _FIELDS
+    ]
 
 
 _FIELDS: Final = (
@@ -112,15 +108,15 @@ _FIELDS: Final = (
 )
 
 
-def _texts(certificate: Certificate | None, name: str, day: str) -> Iterable[str]:
+def _texts(certificate: Certificate | None, name: str, zone: tzinfo) -> Iterable[str]:
     if certificate is None:
         return ()
     values: dict[str, Iterable[str]] = {
         "Subject": split_name(certificate.subject),
         "Issuer": split_name(certificate.issuer),
         "Serial number": (serial_text(certificate),),
-        "Valid from": (certificate.not_before.strftime(f"{day} UTC"),),
-        "Valid until": (certificate.not_after.strftime(f"{day} UTC"),),
+        "Valid from": (_instant(certificate.not_before, zone),),
+        "Valid until": (_instant(certificate.not_after, zone),),
         "Key": (key_text(certificate),),
         "Signed with": (digest_text(certificate),),
         "Key usage": key_usage_words(certificate) or ("not stated",),
@@ -129,6 +125,11 @@ def _texts(certificate: Certificate | None, name: str, day: str) -> Iterable[str
         "SHA-256 fingerprint": (pretty_fingerprint(certificate.fingerprint),),
     }
     return values[name]
+
+
+def _instant(instant: datetime, zone: tzinfo) -> str:
+    local = instant.astimezone(zone)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def serial_text(certificate: Certificate) -> str:

@@ -15,6 +15,7 @@ from counterseal.engine.ports import Reader
 from counterseal.engine.views.comparison import ComparedField, compare
 from counterseal.engine.views.names import AgreementName, CertificateName, Names, gather, matches
 from counterseal.engine.views.paging import Page, everything, page_of
+from counterseal.kernel.clock import zone
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.ids import Fingerprint, OfferId
 from counterseal.kernel.x509 import Certificate
@@ -229,7 +230,7 @@ def _offered(names: Names, offered: OfferedCertificate, in_use: Sequence[Assignm
         title=certificate.common_name if certificate else f"serial number {offered.serial_text}",
         current=names.certificate(before) if before else None,
         current_certificate=current,
-        comparison=tuple(compare(current, certificate)),
+        comparison=tuple(compare(current, certificate, zone=zone(names.community.time_zone))),
         notable=tuple(f for s in order for f in offered.findings if f.severity is s),
         passed=tuple(f for f in offered.findings if f.severity is Severity.PASSED),
     )

@@ -11,6 +11,7 @@ from counterseal.surfaces.web.pages import (
     certificates,
     community,
     configure,
+    document_actions,
     documents,
     home,
     people,
@@ -21,7 +22,19 @@ from counterseal.surfaces.web.pages import (
 )
 from counterseal.surfaces.web.rendering import Renderer
 
-PAGES = (home, configure, wizard, community, certificates, documents, sent, received, people, audit)
+PAGES = (
+    home,
+    configure,
+    wizard,
+    community,
+    certificates,
+    document_actions,
+    documents,
+    sent,
+    received,
+    people,
+    audit,
+)
 """In this order: a path of words stands before one with a name in its place."""
 
 

@@ -31,6 +31,7 @@ _WORDS: Final[tuple[words.Words, ...]] = (
     words.CIPHERS,
     words.PADDINGS,
     words.RECEIPTS,
+    words.TRANSPORTS,
 )
 _WORD_TABLES: Final = {type(next(iter(table))): table for table in _WORDS}
 

@@ -19,6 +19,7 @@ from counterseal.domain.community import CutoverRule, HandlingMode
 from counterseal.domain.document import DocumentKind, MessageKind
 from counterseal.domain.people import Permission, Role
 from counterseal.domain.usage import GROUPS, Protocol, Usage, UsageGroup
+from counterseal.kernel.keys import KeyTransport
 from counterseal.kernel.x509 import pretty_fingerprint
 
 Words = Mapping[StrEnum, str]
@@ -87,6 +88,14 @@ CIPHERS: Final[Words] = {
     Cipher.TRIPLE_DES_CBC: "3DES-CBC (old, weak)",
 }
 PADDINGS: Final[Words] = {SignaturePadding.PKCS1: "PKCS#1 v1.5", SignaturePadding.PSS: "PSS"}
+TRANSPORTS: Final[Words] = {
+    KeyTransport.RSA_PKCS1: "RSA, PKCS#1 v1.5",
+    KeyTransport.RSA_OAEP_SHA1: "RSA-OAEP, SHA-1",
+    KeyTransport.RSA_OAEP_SHA256: "RSA-OAEP, SHA-256",
+    KeyTransport.RSA_OAEP_SHA384: "RSA-OAEP, SHA-384",
+    KeyTransport.RSA_OAEP_SHA512: "RSA-OAEP, SHA-512",
+    KeyTransport.ECDH: "ECDH",
+}
 RECEIPTS: Final[Words] = {
     ReceiptMode.NONE: "none",
     ReceiptMode.SYNC: "MDN, synchronous",

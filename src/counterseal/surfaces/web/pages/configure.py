@@ -402,7 +402,7 @@ _OPTIONS: Final = {
     "digest": [(d.value, d.value.upper()) for d in (Digest.SHA256, Digest.SHA384, Digest.SHA512)],
     "padding": [(p.value, word(p)) for p in SignaturePadding],
     "cipher": [(c.value, word(c)) for c in Cipher],
-    "key_transport": [(k.value, k.value) for k in KeyTransport],
+    "key_transport": [(k.value, word(k)) for k in KeyTransport],
     "receipt": [(r.value, word(r)) for r in ReceiptMode],
     "mode": [("", "As the community"), *((m.value, word(m)) for m in HandlingMode)],
     "cutover": [("", "When they accept (default)"), *((c.value, word(c)) for c in CutoverRule)],

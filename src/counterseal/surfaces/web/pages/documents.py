@@ -1,6 +1,7 @@
 """Documents: the list, one with its story, its payload."""
 
 from collections.abc import Iterable
+from itertools import chain
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
@@ -87,10 +88,13 @@ def document(visit: Visit) -> Response:
 
 def attachment(chunks: Iterable[bytes], *, name: str, size: int | None) -> Response:
     """A download that no browser runs or renders, whatever a partner called it."""
+    source = iter(chunks)
+    # The first octets are read before the head is sent: what cannot be read becomes a page, not a broken download.
+    begun = chain((next(source, b""),), source)
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in name)[:120].strip() or "payload"
     headers = {
         "content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name[:200], safe='')}",
     }
     if size is not None:
         headers["content-length"] = str(size)
-    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+    return StreamingResponse(begun, media_type="application/octet-stream", headers=headers)
