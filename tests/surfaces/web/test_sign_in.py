@@ -1,5 +1,8 @@
 """In and out of the console."""
 
+from pathlib import Path
+
+import httpx
 import pytest
 
 from counterseal.domain.people import SYSTEM, Role
@@ -9,7 +12,7 @@ from counterseal.surfaces.web import one_time_path
 from tests.surfaces.web.gateway import PASSWORD, Client, a_client, add_user, make_ports, token_in
 
 
-def send(client: Client, path: str, **data: str):
+def send(client: Client, path: str, **data: str) -> httpx.Response:
     return client.post(path, data={"csrf": token_in(client.get(path).text)} | data)
 
 
@@ -107,9 +110,9 @@ def test_an_unknown_link_says_so(client: Client) -> None:
     assert client.get(one_time_path("nothing")).status_code == 410
 
 
-def test_two_gateways_on_one_host_keep_their_sessions_apart(tmp_path) -> None:
+def test_two_gateways_on_one_host_keep_their_sessions_apart(tmp_path: Path) -> None:
     first, second = make_ports(tmp_path / "a"), make_ports(tmp_path / "b")
-    cookies = {}
+    cookies: dict[str, int] = {}
     for ports, port in ((first, 8080), (second, 8081)):
         add_user(ports, Role.OPERATOR)
         client = a_client(ports, port=port)

@@ -182,6 +182,18 @@ def trust_request_named(reader: Reader, community: Community, name: str) -> Trus
     return found
 
 
+def exchange_named(reader: Reader, community: Community, request: TrustRequest, name: str) -> Exchange:
+    """An exchange of the request by its id, or by the slug of its partner where that names only one. Raises ``NotFound``."""
+    there = reader.exchanges(trust_request_ids=[request.id])
+    slugs = {p.id: p.slug for p in reader.partners(community.id)}
+    found = [e for e in there if e.id == name] or [e for e in there if slugs.get(e.partner_id) == name]
+    if len(found) > 1:
+        raise NotFound(f"{name[:80]!r} names {len(found)} exchanges: use the id of one")
+    if not found:
+        raise NotFound(f"trust request {request.number} has no exchange {name[:80]!r}")
+    return found[0]
+
+
 def offer_of(reader: Reader, community: Community, name: str) -> Offer:
     """By id. Raises ``NotFound``."""
     _require_short(name)

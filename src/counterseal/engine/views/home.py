@@ -10,15 +10,22 @@ from typing import Final
 from counterseal.domain.community import Community
 from counterseal.domain.document import TROUBLE, Direction, DocumentState
 from counterseal.domain.exchange import Exchange, ExchangeState
-from counterseal.domain.trust_request import TrustRequestState
+from counterseal.domain.trust_request import TrustRequestState, derive_state
 from counterseal.domain.usage import AssignmentState, Side
 from counterseal.engine.ports import Reader, Window
 from counterseal.engine.views.certificates import SOON, CertificateRow, certificate_rows
 from counterseal.engine.views.community import StationRow
 from counterseal.engine.views.documents import DocumentRow
 from counterseal.engine.views.names import Names, gather
-from counterseal.engine.views.received import ReceivedRow, ReceivedState, received_list
-from counterseal.engine.views.sent import SentRow, sent_rows
+from counterseal.engine.views.received import (
+    WAITS,
+    ReceivedRow,
+    ReceivedState,
+    received_rows,
+    received_state,
+    with_certificates,
+)
+from counterseal.engine.views.sent import SentRow, exchanges_of, sent_rows
 
 URGENT: Final = timedelta(days=14)
 WEEKS: Final = 13
@@ -90,7 +97,7 @@ def home(reader: Reader, community: Community, *, now: datetime) -> HomeView:
     assignments = reader.assignments(community_id=community.id)
     live = [r for r in certificate_rows(names, assignments) if r.live]
     live.sort(key=lambda r: r.held.certificate.not_after)
-    requests = [row for row, _ in sent_rows(reader, community, now=now)]
+    requests = [row for row, _ in sent_rows(reader, names, now=now)]
     trouble = _trouble(reader, names)
     counts = reader.count_documents(community_id=community.id)
     horizon = now + timedelta(weeks=WEEKS)
@@ -112,13 +119,17 @@ def home(reader: Reader, community: Community, *, now: datetime) -> HomeView:
 
 
 def attention(reader: Reader, community: Community, *, now: datetime) -> Mapping[str, int]:
-    """The two figures beside the navigation: ``sent`` requests still open, ``received`` ones that wait for a decision."""
-    rows = [row for row, _ in sent_rows(reader, community, now=now)]
-    received = received_list(reader, community)
-    waiting = (ReceivedState.NEEDS_DECISION, ReceivedState.NEEDS_SECOND)
+    """The two figures beside the navigation: ``sent`` requests still open, ``received`` ones that wait for a decision.
+
+    On every page, so it looks only at the newest of each: what is older than five hundred others is not news.
+    """
+    window = Window(limit=500)
+    requests = reader.trust_requests(community.id, window=window)
+    exchanges = exchanges_of(reader, requests)
+    offers = with_certificates(reader, reader.offers(community.id, window=window))
     return {
-        "sent": sum(1 for r in rows if r.state in _WAITING),
-        "received": sum(received.counts.get(s, 0) for s in waiting),
+        "sent": sum(1 for r in requests if derive_state(r, exchanges[r.id], now) in _WAITING),
+        "received": sum(1 for offer, certificates in offers if received_state(offer, certificates) in WAITS),
     }
 
 
@@ -139,9 +150,9 @@ def _needs(
     live: Sequence[CertificateRow],
     now: datetime,
 ) -> Iterable[Need]:
-    for state in (ReceivedState.NEEDS_DECISION, ReceivedState.NEEDS_SECOND):
-        for offer in received_list(reader, names.community, state=state).page.rows:
-            yield Need(kind=NeedKind.DECISION, offer=offer, partner=offer.partner_name, urgent=True)
+    received = [row for row, _ in received_rows(reader, names) if row.state in WAITS]
+    for offer in sorted(received, key=lambda row: row.state is ReceivedState.NEEDS_SECOND):
+        yield Need(kind=NeedKind.DECISION, offer=offer, partner=offer.partner_name, urgent=True)
     yield from _stuck(trouble)
     yield from _unanswered(reader, names, requests)
     for row in live:

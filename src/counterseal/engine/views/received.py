@@ -112,9 +112,7 @@ def received_list(
     page: int = 1,
 ) -> ReceivedList:
     """Those that need somebody first, then newest first."""
-    names = gather(reader, community)
-    offers = list(everything(lambda window: reader.offers(community.id, window=window)))
-    rows = [_row(names, offer, certificates) for offer, certificates in with_certificates(reader, offers)]
+    rows = received_rows(reader, gather(reader, community))
     shown = [
         (row, texts)
         for row, texts in rows
@@ -122,7 +120,7 @@ def received_list(
         and (channel is None or row.offer.channel is channel)
         and matches(search, *texts)
     ]
-    shown.sort(key=lambda item: item[0].state not in _WAITS)
+    shown.sort(key=lambda item: item[0].state not in WAITS)
     return ReceivedList(
         page=page_of([row for row, _ in shown], page),
         counts=Counter(row.state for row, _ in rows),
@@ -131,6 +129,12 @@ def received_list(
         state=state,
         channel=channel,
     )
+
+
+def received_rows(reader: Reader, names: Names) -> list[tuple[ReceivedRow, tuple[str, ...]]]:
+    """Every request as a row, each with the texts that a search looks through; newest first."""
+    offers = list(everything(lambda window: reader.offers(names.community.id, window=window)))
+    return [_row(names, offer, certificates) for offer, certificates in with_certificates(reader, offers)]
 
 
 def offer(reader: Reader, offer_id: OfferId) -> OfferView:
@@ -155,7 +159,7 @@ def offer(reader: Reader, offer_id: OfferId) -> OfferView:
     )
 
 
-_WAITS = frozenset({ReceivedState.NEEDS_DECISION, ReceivedState.NEEDS_SECOND})
+WAITS = frozenset({ReceivedState.NEEDS_DECISION, ReceivedState.NEEDS_SECOND})
 _SETTLED = {
     OfferState.ACCEPTED: ReceivedState.ACCEPTED,
     OfferState.REJECTED: ReceivedState.REJECTED,

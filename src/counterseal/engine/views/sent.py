@@ -135,7 +135,7 @@ def sent_list(
     page: int = 1,
 ) -> SentList:
     """Newest first. States are derived, so the filter sees every request of the community."""
-    rows = sent_rows(reader, community, now=now)
+    rows = sent_rows(reader, gather(reader, community), now=now)
     shown = [r for r, texts in rows if _lets_through(r, texts, state=state, channel=channel, search=search)]
     return SentList(
         page=page_of(shown, page),
@@ -147,15 +147,21 @@ def sent_list(
     )
 
 
-def sent_rows(reader: Reader, community: Community, *, now: datetime) -> list[tuple[SentRow, tuple[str, ...]]]:
+def sent_rows(reader: Reader, names: Names, *, now: datetime) -> list[tuple[SentRow, tuple[str, ...]]]:
     """Every request as a row, each with the texts that a search looks through; newest first."""
-    names = gather(reader, community)
-    requests = list(everything(lambda window: reader.trust_requests(community.id, window=window)))
-    by_request: dict[TrustRequestId, list[Exchange]] = defaultdict(list)
-    for exchange in reader.exchanges(trust_request_ids=[r.id for r in requests]) if requests else ():
-        by_request[exchange.trust_request_id].append(exchange)
-    seen = _seen(reader.assignments(community_id=community.id, side=Side.OURS))
+    community_id = names.community.id
+    requests = list(everything(lambda window: reader.trust_requests(community_id, window=window)))
+    by_request = exchanges_of(reader, requests)
+    seen = _seen(reader.assignments(community_id=community_id, side=Side.OURS))
     return [_row(names, r, by_request[r.id], seen, now) for r in requests]
+
+
+def exchanges_of(reader: Reader, requests: Sequence[TrustRequest]) -> Mapping[TrustRequestId, list[Exchange]]:
+    """The exchanges of all these requests in one query; an empty list for one without."""
+    grouped: dict[TrustRequestId, list[Exchange]] = defaultdict(list)
+    for exchange in reader.exchanges(trust_request_ids=[r.id for r in requests]) if requests else ():
+        grouped[exchange.trust_request_id].append(exchange)
+    return grouped
 
 
 def trust_request(reader: Reader, community: Community, number: int, *, now: datetime) -> TrustRequestView:

@@ -13,6 +13,7 @@ from counterseal.domain.people import Permission
 from counterseal.domain.trust_request import TrustRequestState
 from counterseal.engine.ports import NotFound
 from counterseal.engine.views import sent as views
+from counterseal.engine.views.names import gather
 from counterseal.engine.views.sent import NEEDS_PERSON, Line, LineState, TrustRequestView
 from counterseal.kernel.x509 import pretty_fingerprint
 from counterseal.surfaces.web.lists import keeping, member, page_of, search_of
@@ -126,7 +127,7 @@ def _shown(line: Line, show: str) -> bool:
 def sent_csv(visit: Visit) -> Response:
     community = visit.community()
     with visit.ports.store.read() as reader:
-        rows = views.sent_rows(reader, community, now=visit.now)
+        rows = views.sent_rows(reader, gather(reader, community), now=visit.now)
     head = (
         "number",
         "certificate",
