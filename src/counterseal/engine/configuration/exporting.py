@@ -68,7 +68,11 @@ def _community(reader: Reader, community: Community) -> Tree:
     for agreement in reader.agreements(community.id):
         station = stations[agreement.station_id]
         agreements.setdefault(agreement.partner_id, []).append(_agreement(reader, agreement, station, calls))
-    partners = [_partner(p, held, agreements.get(p.id, []), calls) for p in reader.partners(community.id)]
+    shown: dict[str, list[Tree]] = {}
+    for certificate in held:
+        if certificate.side is Side.THEIRS and certificate.partner_id:
+            shown.setdefault(certificate.partner_id, []).append(_certificate(certificate, calls))
+    partners = [_partner(p, shown.get(p.id, []), agreements.get(p.id, [])) for p in reader.partners(community.id)]
     parts: dict[str, object] = {
         "certificates": [_certificate(c, calls) for c in ours],
         "default_certificates": {
@@ -91,12 +95,10 @@ def _certificate(held: HeldCertificate, calls: Mapping[Fingerprint, str]) -> Tre
     return label | {"pem": held.certificate.pem + "".join(c.pem for c in held.chain)}
 
 
-def _partner(
-    partner: Partner, held: list[HeldCertificate], agreements: list[Tree], calls: Mapping[Fingerprint, str]
-) -> Tree:
+def _partner(partner: Partner, certificates: list[Tree], agreements: list[Tree]) -> Tree:
     tree = _written(PARTNER, partner)
-    if theirs := [_certificate(c, calls) for c in held if c.side is Side.THEIRS and c.partner_id == partner.id]:
-        tree["certificates"] = theirs
+    if certificates:
+        tree["certificates"] = certificates
     if agreements:
         tree["agreements"] = agreements
     return tree
