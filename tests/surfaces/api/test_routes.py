@@ -160,6 +160,8 @@ NOT_THERE = [
     ("GET", "/communities/alpha/trust-requests/7"),
     ("GET", "/communities/x/received"),
     ("GET", "/communities/alpha/received/x"),
+    ("POST", "/communities/alpha/received/x/accept"),
+    ("POST", "/communities/alpha/received/x/reject"),
     ("GET", "/documents?community=x"),
     ("GET", "/documents/x"),
     ("GET", "/documents/x/payload"),
@@ -175,9 +177,14 @@ NOT_THERE = [
 ]
 
 
+BODIES: dict[str, object] = {"accept": {}, "reject": {"reason": "no"}}
+"""What an operation needs to get as far as looking for the thing, by the last part of its path."""
+
+
 @pytest.mark.parametrize(("method", "path"), NOT_THERE)
 def test_an_unknown_id_is_not_found(full: Caller, method: str, path: str) -> None:
-    problem(full(method, path, token=full.token(*Permission)), 404, "store.not-found")
+    body = BODIES.get(path.rpartition("/")[2])
+    problem(full(method, path, token=full.token(*Permission), json=body), 404, "store.not-found")
 
 
 @pytest.mark.parametrize("value", ["%00", "%0d", "..%2f..", "%E2%98%83", "' OR 1=1 --", "a" * 5000, "%ff"])

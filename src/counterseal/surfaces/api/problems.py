@@ -110,6 +110,8 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "documents.not-sendable": HTTPStatus.CONFLICT,
     "documents.empty": HTTPStatus.UNPROCESSABLE_ENTITY,
     "documents.no-payload": HTTPStatus.NOT_FOUND,
+    "offers.decision-refused": HTTPStatus.CONFLICT,
+    "sending.no-certificate": HTTPStatus.CONFLICT,
     "domain.ambiguous-producer": HTTPStatus.CONFLICT,
     "domain.no-certificate": HTTPStatus.CONFLICT,
     "domain.plan-out-of-date": HTTPStatus.CONFLICT,

@@ -63,6 +63,8 @@ STATUS: Final[Mapping[str, Exit]] = {
     "documents.not-sendable": Exit.CONFLICT,
     "documents.empty": Exit.REFUSED,
     "documents.no-payload": Exit.NOT_FOUND,
+    "offers.decision-refused": Exit.CONFLICT,
+    "sending.no-certificate": Exit.CONFLICT,
     "domain.ambiguous-producer": Exit.CONFLICT,
     "domain.no-certificate": Exit.CONFLICT,
     "domain.plan-out-of-date": Exit.CONFLICT,

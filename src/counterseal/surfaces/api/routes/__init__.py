@@ -12,6 +12,7 @@ from counterseal.surfaces.api.routes import (
     documents,
     people,
     received,
+    received_actions,
     trust_requests,
 )
 
@@ -21,6 +22,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     certificates.router,
     trust_requests.router,
     received.router,
+    received_actions.router,
     documents.router,
     people.router,
     audit.router,
