@@ -31,6 +31,8 @@ class RefusalCode(StrEnum):
     """Not signed or not encrypted, although the agreement requires it."""
     AUTHENTICATION_FAILED = "authentication-failed"
     """Signed by a certificate that is not accepted from this partner today (cem.md row 3)."""
+    DUPLICATE_ID = "duplicate-id"
+    """The Message-ID of an earlier message with other content: one of the two is not what its sender meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,10 @@ def decide_admission(
     if same is not None:
         return Duplicate(of=same.document_id)
     encrypted_to = find(assignments, Side.OURS, encrypt, opened.recipient) if opened.recipient else None
-    findings = [_reused(opened)] if any(not e.refused for e in opened.earlier) else []
+    if any(not e.refused for e in opened.earlier):
+        text = "A message with this Message-ID and other content came before. Send it with a Message-ID of its own."
+        return _refuse(RefusalCode.DUPLICATE_ID, "admission.id-reused", opened, text)
+    findings: list[Finding] = []
     if not opened.signed and opened.kind is not DocumentKind.SCX:
         findings.append(_note("admission.unsigned", opened, "It came unsigned, as the agreement allows."))
     for used, usage in ((signed_with, sign), (encrypted_to, encrypt)):
@@ -185,15 +190,6 @@ def _refuse(code: RefusalCode, finding_code: str, opened: Opened, text: str) -> 
 
 def _note(code: str, opened: Opened, text: str) -> Finding:
     return Finding(code=code, severity=Severity.NOTE, subject=opened.message_id, text=text)
-
-
-def _reused(opened: Opened) -> Finding:
-    return Finding(
-        code="admission.id-reused",
-        severity=Severity.WARNING,
-        subject=opened.message_id,
-        text="The same Message-ID came before with other content. It was taken as a new message: ask the partner.",
-    )
 
 
 def _old(used: Assignment) -> Finding:

@@ -8,15 +8,18 @@ nowhere else: no certificate, key or assignment exists before Finish. Finish, Ca
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.draft import LIFETIME, Draft
 from counterseal.domain.people import Actor, Permission
+from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import GROUPS, AssignmentState, Side, Usage, UsageGroup
 from counterseal.domain.wizard import PURPOSE_CHOICES, CertificateFields, CertificateWish, FieldError, check_fields
+from counterseal.engine import trust_requests
 from counterseal.engine.draft_record import Choices, Content, Source, from_record, to_record
+from counterseal.engine.field_errors import FieldErrors
 from counterseal.engine.ports import CertificateForm, NotFound, Ports, Reader, UnreadableKeyFile, WrongPassword
 from counterseal.kernel.clock import zone
 from counterseal.kernel.ids import CommunityId, DraftId, Fingerprint
@@ -277,3 +280,39 @@ def _form(ports: Ports, wish: CertificateWish) -> CertificateForm:
         # RFC 5280 4.1.2.2: positive, at most 20 octets; 127 random bits
         serial=int.from_bytes(ports.entropy.octets(16), "big") >> 1 or 1,
     )
+
+
+def finish(
+    ports: Ports, actor: Actor, draft_id: DraftId, *, respond_by: datetime | None
+) -> TrustRequest | HeldCertificate:
+    """Finish: the trust request when partners are told, else the stored certificate. The draft goes in the same transaction.
+    Raises ``FieldErrors``, after which the draft is as it was and nothing was stored."""
+    content = read(ports, actor, draft_id).content
+    if content.key is None or not content.certificate_der:
+        raise FieldErrors(
+            (FieldError("certificate", "There is no certificate yet. Fill in the page before this one."),)
+        )
+    choices = content.choices
+    order = trust_requests.Start(
+        community_id=read(ports, actor, draft_id).draft.community_id,
+        source=trust_requests.NewCertificate(
+            key=content.key,
+            certificate_der=content.certificate_der,
+            chain_der=content.chain_der,
+            origin=content.origin,
+        ),
+        usages=chosen_usages(choices),
+        cem=tuple(sorted(choices.cem)) if choices.send else (),
+        scx=tuple(sorted(choices.scx)) if choices.send else (),
+        scx_type=choices.scx_type,
+        respond_by=respond_by or ports.clock.now(),
+        time_zone=choices.time_zone,
+        draft_id=draft_id,
+    )
+    if not choices.send:
+        return trust_requests.store_only(ports, actor, order)
+    if respond_by is None:
+        raise FieldErrors(
+            (FieldError("respond_by_date", "No respond-by date is chosen. Take a day in about two weeks."),)
+        )
+    return trust_requests.start(ports, actor, order)

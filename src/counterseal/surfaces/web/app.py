@@ -16,9 +16,11 @@ from counterseal.surfaces.web.pages import (
     home,
     people,
     received,
+    received_actions,
     sent,
     sign_in,
     wizard,
+    wizard_details,
 )
 from counterseal.surfaces.web.rendering import Renderer
 
@@ -26,11 +28,13 @@ PAGES = (
     home,
     configure,
     wizard,
+    wizard_details,
     community,
     certificates,
     document_actions,
     documents,
     sent,
+    received_actions,
     received,
     people,
     audit,

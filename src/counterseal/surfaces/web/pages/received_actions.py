@@ -7,11 +7,14 @@ from counterseal.domain.people import Permission
 from counterseal.engine import offers
 from counterseal.engine.views.received import OfferedView, OfferView
 from counterseal.kernel.errors import CallerFault
+from counterseal.surfaces.web import words
+from counterseal.surfaces.web.cookies import Notice
 from counterseal.surfaces.web.forms import FieldProblem
 from counterseal.surfaces.web.pages.people import sentence
 from counterseal.surfaces.web.pages.received import offer_of, show_offer
 from counterseal.surfaces.web.rendering import FormState
-from counterseal.surfaces.web.visit import Visit, community_path, page
+from counterseal.surfaces.web.states import Tone
+from counterseal.surfaces.web.visit import Visit, page
 from counterseal.surfaces.web.words import plural
 
 _MAXIMUM_REASON = 999
@@ -70,27 +73,23 @@ def _errors(answers: list[Answer], *, one: bool) -> tuple[FieldProblem, ...]:
 
 def _carry_out(visit: Visit, view: OfferView, answers: list[Answer]) -> Response:
     """Rejections first: they change nothing, whatever becomes of the rest."""
+    path = visit.request.url.path
+    yes = tuple(c.offered.id for c, accepted, _ in answers if accepted)
+    no = len(answers) - len(yes)
     for c, accepted, reason in answers:
         if not accepted:
             offers.reject(visit.ports, visit.actor, view.offer.id, offered_ids=(c.offered.id,), reason=reason)
-    yes = tuple(c.offered.id for c, accepted, _ in answers if accepted)
     if yes:
-        offers.accept(visit.ports, visit.actor, view.offer.id, offered_ids=yes)
-    path = visit.request.url.path
-    after = offer_of(visit)
-    if after.pending and yes:
-        return visit.done(
-            path, "You have accepted as the first of two", "Nothing changes before a second person accepts too."
-        )
-    no = len(answers) - len(yes)
-    title = ", ".join(
-        t
-        for t in (
-            plural(len(yes), "certificate") + " accepted" if yes else "",
-            plural(no, "certificate") + " rejected" if no else "",
-        )
-        if t
-    )
-    community = visit.community()
-    text = f"The answer is on its way to {view.partner_name}."
-    return visit.done(path or community_path(community, "/received"), title, text)
+        try:
+            offers.accept(visit.ports, visit.actor, view.offer.id, offered_ids=yes)
+        except CallerFault as fault:
+            if not no:
+                raise
+            title = f"{plural(no, 'certificate')} rejected, the others not accepted"
+            return visit.go(path, Notice(title=title, text=words.sentence(fault.detail), tone=Tone.WARN))
+    if yes and offer_of(visit).pending:
+        text = "Nothing changes before a second person accepts too."
+        return visit.done(path, "You have accepted as the first of two", text)
+    counted = [(len(yes), "accepted"), (no, "rejected")]
+    title = ", ".join(f"{plural(count, 'certificate')} {what}" for count, what in counted if count)
+    return visit.done(path, title, f"The answer is on its way to {view.partner_name}.")

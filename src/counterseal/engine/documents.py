@@ -1,0 +1,183 @@
+"""Business documents on their way out: stored first, then queued; a person may send again or cancel."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from counterseal.domain import document as documents_
+from counterseal.domain.agreement import Agreement
+from counterseal.domain.audit import AuditEvent
+from counterseal.domain.document import Cancelled, Direction, Document, DocumentKind, DocumentState, Requeued
+from counterseal.domain.people import Actor, Permission
+from counterseal.domain.usage import Protocol
+from counterseal.domain.work import Work, WorkKind
+from counterseal.engine.ports import NotFound, Ports, Writer
+from counterseal.kernel.errors import CallerFault
+from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, OutboxId
+
+MAX_FILE_NAME: Final = 255
+
+
+class NotSendable(CallerFault):
+    """The agreement is switched off, or is of a protocol that this gateway does not send documents over yet."""
+
+    code = "documents.not-sendable"
+
+
+class NothingToSend(CallerFault):
+    """An empty document."""
+
+    code = "documents.empty"
+
+
+class NoPayload(CallerFault):
+    """The payload was never stored, or its retention has ended."""
+
+    code = "documents.no-payload"
+
+
+def send(
+    ports: Ports,
+    actor: Actor,
+    agreement_id: AgreementId,
+    *,
+    content: Iterable[bytes],
+    file_name: str,
+    content_type: str | None,
+    subject: str | None,
+    document_id: DocumentId | None = None,
+) -> Document:
+    """Stores the payload and queues it. With a ``document_id`` that was sent before, that document: a repeated call sends
+    nothing twice. Raises ``NotFound``, ``NotSendable``, ``NothingToSend``, ``BlobUnavailable``."""
+    actor.require(Permission.DOCUMENTS)
+    with ports.store.read() as reader:
+        agreement = reader.agreement(agreement_id)
+        if document_id is not None:
+            try:
+                return reader.document(document_id)
+            except NotFound:
+                pass
+    _check_sendable(agreement)
+    payload, size, digest = store_payload(ports, content)
+    if size == 0:
+        ports.blobs.delete(payload)
+        raise NothingToSend("the document is empty: expected at least one octet")
+    now = ports.clock.now()
+    document = Document(
+        id=document_id or DocumentId(ports.entropy.new_id()),
+        community_id=agreement.community_id,
+        agreement_id=agreement.id,
+        direction=Direction.OUT,
+        kind=DocumentKind.BUSINESS,
+        state=DocumentState.QUEUED,
+        file_name=_plain_name(file_name),
+        content_type=content_type or agreement.as2.content_type,
+        size=size,
+        digest=digest,
+        payload=payload,
+        subject=subject or agreement.as2.subject,
+        created_by=actor.name,
+        created_at=now,
+    )
+    with ports.store.write() as writer:
+        queue(ports, writer, document, agreement)
+        writer.record(_event(ports, actor, document, "document.queued"))
+    ports.wake()
+    return document
+
+
+def store_payload(ports: Ports, content: Iterable[bytes]) -> tuple[BlobId, int, str]:
+    """The payload as a durable blob, its size and its SHA-256."""
+    writer = ports.blobs.create(max_bytes=None)
+    running = hashlib.sha256()
+    try:
+        for chunk in content:
+            running.update(chunk)
+            writer.write(chunk)
+        return writer.commit(), writer.size, running.hexdigest()
+    finally:
+        writer.abort()
+
+
+def queue(ports: Ports, writer: Writer, document: Document, agreement: Agreement) -> None:
+    """Stores the document as queued and the work that sends it."""
+    writer.put(document)
+    writer.enqueue(
+        Work(
+            id=OutboxId(ports.entropy.new_id()),
+            kind=WorkKind.SEND_DOCUMENT,
+            key=f"send-document:{document.id}:{ports.entropy.new_id()}",
+            lane=f"agreement:{agreement.id}",
+            lane_limit=agreement.as2.max_parallel if agreement.protocol is Protocol.AS2 else 1,
+            subject=document.id,
+            facts={},
+            due=ports.clock.now(),
+            created_at=ports.clock.now(),
+        )
+    )
+
+
+def resend(ports: Ports, actor: Actor, document_id: DocumentId) -> Document:
+    """Queues it once more. Raises ``InvalidTransition`` for one that waits or was delivered."""
+    actor.require(Permission.DOCUMENTS)
+    with ports.store.write() as writer:
+        document = writer.document(document_id)
+        agreement = writer.agreement(_agreement_of(document))
+        _check_sendable(agreement)
+        document = documents_.apply(document, Requeued(), ports.clock.now())
+        queue(ports, writer, document, agreement)
+        writer.record(_event(ports, actor, document, "document.requeued"))
+    ports.wake()
+    return document
+
+
+def cancel(ports: Ports, actor: Actor, document_id: DocumentId) -> Document:
+    """No further attempt. Raises ``InvalidTransition`` while one is under way, or when it is settled."""
+    actor.require(Permission.DOCUMENTS)
+    with ports.store.write() as writer:
+        document = documents_.apply(writer.document(document_id), Cancelled(by=actor.name), ports.clock.now())
+        writer.put(document)
+        writer.cancel_work(kind=WorkKind.SEND_DOCUMENT, subject=document.id)
+        writer.cancel_work(kind=WorkKind.RECEIPT_TIMEOUT, subject=document.id)
+        writer.record(_event(ports, actor, document, "document.cancelled"))
+    return document
+
+
+def payload(ports: Ports, actor: Actor, document_id: DocumentId) -> Iterator[bytes]:
+    """Its octets. Raises ``NoPayload``."""
+    actor.require(Permission.VIEW)
+    with ports.store.read() as reader:
+        document = reader.document(document_id)
+    if document.payload is None:
+        raise NoPayload(f"document {document_id} has no payload here: it was refused, or its retention has ended")
+    return ports.blobs.read(document.payload)
+
+
+def _check_sendable(agreement: Agreement) -> None:
+    if not agreement.active:
+        raise NotSendable("this agreement is switched off; switch it on, then send again")
+    if agreement.protocol is not Protocol.AS2:
+        raise NotSendable(f"documents over {agreement.protocol.value} cannot be sent yet; choose an AS2 agreement")
+
+
+def _agreement_of(document: Document) -> AgreementId:
+    if document.agreement_id is None:
+        raise NotSendable("this document came from a party that is not known; it cannot be sent")
+    return document.agreement_id
+
+
+def _plain_name(name: str) -> str:
+    """The last part of a path, without control characters."""
+    plain = "".join(c for c in name.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable())
+    return plain[:MAX_FILE_NAME]
+
+
+def _event(ports: Ports, actor: Actor, document: Document, event: str) -> AuditEvent:
+    return AuditEvent(
+        at=ports.clock.now(),
+        actor=actor.name,
+        event=event,
+        subject=f"document:{document.id}",
+        community_id=document.community_id,
+        facts={"state": document.state.value, "sha256": document.digest, "agreement": document.agreement_id or ""},
+    )

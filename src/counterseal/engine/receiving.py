@@ -1,0 +1,505 @@
+"""An inbound AS2 message from its head to its answer.
+
+    admit    the head: names, agreement, size; before a byte of the body is stored
+    receive  open the layers, admit, record document, message, receipt and what follows in one transaction, then answer
+
+The answer leaves after the transaction: what is acknowledged is durable. The same message heard twice gets the stored receipt.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from counterseal.domain import document as documents_
+from counterseal.domain.admission import (
+    Admitted,
+    Duplicate,
+    Earlier,
+    Head,
+    Opened,
+    Refused,
+    decide_admission,
+    decide_head,
+)
+from counterseal.domain.agreement import Agreement, CEMCapability, Seen
+from counterseal.domain.audit import AuditEvent
+from counterseal.domain.document import (
+    Arrived,
+    Direction,
+    Document,
+    DocumentKind,
+    DocumentState,
+    Message,
+    MessageKind,
+    Transfer,
+    TransferOutcome,
+)
+from counterseal.domain.document import Refused as RefusedEvent
+from counterseal.domain.usage import Protocol, Side, Usage
+from counterseal.domain.work import Work, WorkKind
+from counterseal.engine import answering, cem_inbound, receipts_inbound
+from counterseal.engine.answering import Answer
+from counterseal.engine.parts import Part, Parts
+from counterseal.engine.ports import Conflict, Ports, Writer
+from counterseal.engine.relationship import (
+    Relationship,
+    certificates_of,
+    decrypters_of,
+    gather,
+    note_seen,
+    signer_of,
+)
+from counterseal.engine.translate import as2 as translate
+from counterseal.engine.translate import cem as translate_cem
+from counterseal.kernel.errors import PeerFault
+from counterseal.kernel.finding import Finding, Severity
+from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, Fingerprint, MessageRowId, OutboxId
+from counterseal.kernel.keys import Decrypter, Digest, Signer
+from counterseal.kernel.x509 import Certificate
+from counterseal.protocols import as2
+from counterseal.protocols.as2 import MessageHead, OpenedMessage, Progress
+
+ANSWER_LIMIT: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The head of a message that may come in."""
+
+    head: MessageHead
+    agreement_id: AgreementId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A message whose body has arrived whole."""
+
+    known: Known
+    body: Callable[[], Iterable[bytes]]
+    """Can be called again: a signature may need a second pass."""
+    wire: BlobId | None
+    """Where the body lies already; ``None``: it is small, and is stored together with its record."""
+    size: int
+    remote: str
+    started_at: datetime
+
+
+def admit(ports: Ports, headers: tuple[tuple[str, str], ...]) -> Known | Answer:
+    """Whether the sender may go on with the body; an ``Answer`` refuses it at once."""
+    now = ports.clock.now()
+    try:
+        head = MessageHead.parse(headers)
+    except PeerFault as fault:
+        return answering.plain(400, f"This is no AS2 message: {fault.detail}.")
+    with ports.store.read() as reader:
+        station = reader.find_station(Protocol.AS2, head.as2_to)
+        agreement = reader.find_agreement(station.id, head.as2_from) if station is not None else None
+    decided = decide_head(Head(sender=head.as2_from, receiver=head.as2_to, station=station, agreement=agreement))
+    if isinstance(decided, Agreement):
+        return Known(head=head, agreement_id=decided.id)
+    _note_stranger(ports, head, decided, now)
+    return answering.unsigned(ports, head, translate.fault_of(decided.code, decided.text), now)
+
+
+def _note_stranger(ports: Ports, head: MessageHead, refused: Refused, now: datetime) -> None:
+    with ports.store.write() as writer:
+        writer.record(
+            AuditEvent(
+                at=now,
+                actor="partner:unknown",
+                event="as2.refused-unknown",
+                subject=f"as2:{head.as2_from}"[:200],
+                facts={"as2-to": head.as2_to, "finding": refused.findings[0].code if refused.findings else ""},
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    around: Relationship
+    keys: tuple[Decrypter, ...]
+    signers: tuple[Certificate, ...]
+    signer: Signer | None
+    """Of ours, for the receipt."""
+
+
+def _gather(ports: Ports, agreement_id: AgreementId) -> _Gathered:
+    with ports.store.read() as reader:
+        found = gather(reader, agreement_id)
+        return _Gathered(
+            around=found,
+            keys=decrypters_of(ports, reader, found.acceptors(Side.OURS, Usage.ENCRYPT)),
+            signers=certificates_of(found.acceptors(Side.THEIRS, Usage.SIGN)),
+            signer=signer_of(ports, reader, found.producer(Side.OURS, Usage.SIGN)),
+        )
+
+
+def receive(ports: Ports, incoming: Incoming) -> Answer:
+    """The answer to a whole message; everything that it says is durable. Raises only ``EnvironmentFault``, after which nothing
+    of the message was kept and the sender will try again."""
+    gathered = _gather(ports, incoming.known.agreement_id)
+    head = incoming.known.head
+    if as2.is_receipt(head, _first(incoming.body())):
+        body = b"".join(bytes(chunk) for chunk in incoming.body())
+        if len(body) > as2.DEFAULT_LIMITS.max_receipt_bytes:
+            return answering.plain(413, "A receipt of this size is not read.")
+        answer = receipts_inbound.receive(
+            ports, gathered.around, head, body, incoming.started_at, remote=incoming.remote
+        )
+        ports.wake()
+        return answer
+    taken = _open(ports, incoming, gathered)
+    try:
+        answer = _record(ports, incoming, gathered, taken)
+    except Conflict:
+        # The same message was being recorded at the same moment: now it is there, and this one is its repetition.
+        answer = _record(ports, incoming, gathered, taken)
+    ports.wake()
+    return answer
+
+
+def _first(chunks: Iterable[bytes]) -> bytes:
+    gathered = bytearray()
+    for chunk in chunks:
+        gathered += chunk
+        if len(gathered) >= ANSWER_LIMIT:
+            break
+    return bytes(gathered[:ANSWER_LIMIT])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What the layers held."""
+
+    progress: Progress
+    opened: OpenedMessage | None
+    fault: PeerFault | None
+    parts: tuple[Part, ...]
+    content_digest: str
+    package: translate_cem.Package | None
+    kind: DocumentKind
+
+    @property
+    def signature(self) -> Digest | None:
+        return self.opened.signature_digest if self.opened else None
+
+    @property
+    def signer(self) -> Fingerprint | None:
+        return self.opened.signers[0].certificate.fingerprint if self.opened and self.opened.signers else None
+
+    @property
+    def recipient(self) -> Fingerprint | None:
+        keys = self.progress.keys
+        return Certificate.parse(keys[0].certificate_der).fingerprint if keys else None
+
+
+def _open(ports: Ports, incoming: Incoming, gathered: _Gathered) -> _Taken:
+    also: frozenset[Digest] = frozenset()
+    terms = gathered.around.agreement.as2
+    while True:
+        parts = Parts(ports, None)
+        try:
+            opened = as2.open_message(
+                incoming.known.head,
+                incoming.body(),
+                keys=gathered.keys,
+                signers=gathered.signers,
+                sink=parts,
+                limits=as2.DEFAULT_LIMITS,
+                strictness=as2.Strictness(headerless_documents=not terms.require_signed),
+                also_digest=also,
+            )
+        except as2.NotOpened as failure:
+            parts.discard()
+            if isinstance(failure.fault, as2.NeedsDigest) and not also:
+                also = failure.fault.digests
+                continue
+            return _refused(failure.progress, failure.fault)
+        except BaseException:
+            parts.discard()
+            raise
+        return _taken(opened, parts, gathered)
+
+
+def _refused(progress: Progress, fault: PeerFault) -> _Taken:
+    return _Taken(
+        progress=progress,
+        opened=None,
+        fault=fault,
+        parts=(),
+        content_digest="",
+        package=None,
+        kind=DocumentKind.BUSINESS,
+    )
+
+
+def _taken(opened: OpenedMessage, sink: Parts, gathered: _Gathered) -> _Taken:
+    """The opened message; a certificate message is read here, because what it says may refuse all of it (channel M)."""
+    parts = sink.keep()
+    digest = sink.digest.hexdigest()
+    certificate = next((part for part in parts if part.head.cem), None)
+    taken = _Taken(
+        progress=opened.progress,
+        opened=opened,
+        fault=None,
+        parts=parts,
+        content_digest=digest,
+        package=None,
+        kind=DocumentKind.BUSINESS,
+    )
+    if certificate is None:
+        return taken
+    try:
+        package = translate_cem.open_package(certificate, sender=gathered.around.agreement.partner_identity)
+    except PeerFault as fault:
+        return replace(taken, fault=fault, kind=DocumentKind.CEM_REQUEST)
+    kind = DocumentKind.CEM_REQUEST if translate_cem.is_request(package) else DocumentKind.CEM_RESPONSE
+    return replace(taken, package=package, kind=kind)
+
+
+def _record(ports: Ports, incoming: Incoming, gathered: _Gathered, taken: _Taken) -> Answer:
+    """Decides and stores everything in one transaction. Raises ``Conflict`` when the same message is stored meanwhile."""
+    now = ports.clock.now()
+    wire = incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
+    with ports.store.write() as writer:
+        found = gather(writer, gathered.around.agreement.id)
+        _note_announced(writer, found.agreement, incoming.known.head, now)
+        fault, findings, admitted = taken.fault, list(translate.leniency_findings(taken.progress)), None
+        if fault is None:
+            decided = _decide(writer, found, incoming.known.head, taken, now)
+            if isinstance(decided, Duplicate):
+                return _again(ports, writer, incoming, gathered, taken, decided, now)
+            if isinstance(decided, Refused):
+                fault = translate.fault_of(decided.code, decided.text)
+            else:
+                admitted = decided
+            findings += decided.findings
+        else:
+            findings.append(_finding(fault, incoming.known.head))
+        document = _document(ports, found, incoming, taken, fault, tuple(findings), now)
+        message = _message(ports, found, document, incoming, taken, wire, now)
+        writer.put(document, message, _transfer(message, document, incoming, fault, now))
+        answer = answering.answer(
+            ports, writer, found, message, incoming.known.head, _outcome(taken, fault), gathered.signer, now
+        )
+        if fault is not None:
+            writer.record(_event(found, document, fault, now))
+        if admitted is not None:
+            note_seen(writer, (admitted.signed_with, admitted.encrypted_to), now)
+            _follow_up(ports, writer, found, document, taken, now)
+    return answer
+
+
+def _decide(
+    writer: Writer, found: Relationship, head: MessageHead, taken: _Taken, now: datetime
+) -> Admitted | Duplicate | Refused:
+    message_id = head.message_id or ""
+    earlier = []
+    for message in writer.find_messages(
+        found.agreement.id, direction=Direction.IN, kind=MessageKind.AS2, wire_id=message_id
+    ):
+        if message.document_id is not None:
+            state = writer.document(message.document_id).state
+            earlier.append(
+                Earlier(
+                    document_id=message.document_id,
+                    content_digest=message.content_digest,
+                    refused=state is DocumentState.REFUSED,
+                )
+            )
+    opened = Opened(
+        kind=taken.kind,
+        message_id=message_id,
+        content_digest=taken.content_digest,
+        signed=bool(taken.opened and taken.opened.signers),
+        signer=taken.signer,
+        encrypted=taken.progress.encrypted,
+        recipient=taken.recipient,
+        earlier=tuple(earlier),
+    )
+    return decide_admission(opened, found.agreement, found.assignments, found.held, now)
+
+
+def _follow_up(
+    ports: Ports, writer: Writer, found: Relationship, document: Document, taken: _Taken, now: datetime
+) -> None:
+    if taken.kind is DocumentKind.BUSINESS:
+        writer.enqueue(
+            Work(
+                id=OutboxId(ports.entropy.new_id()),
+                kind=WorkKind.HAND_OVER,
+                key=f"hand-over:{document.id}",
+                lane=f"inbox:{found.agreement.id}",
+                lane_limit=4,
+                subject=document.id,
+                facts={},
+                due=now,
+                created_at=now,
+            )
+        )
+    elif taken.package is not None:
+        cem_inbound.receive(ports, writer, found, document, taken.package, signer=taken.signer, now=now)
+
+
+def _outcome(taken: _Taken, fault: PeerFault | None) -> answering.Outcome:
+    return answering.Outcome(fault=fault, mics=taken.progress.mics, signature=taken.signature)
+
+
+def _again(
+    ports: Ports,
+    writer: Writer,
+    incoming: Incoming,
+    gathered: _Gathered,
+    taken: _Taken,
+    duplicate: Duplicate,
+    now: datetime,
+) -> Answer:
+    """The same message once more: the stored receipt, no second delivery. Its payloads are not needed a second time."""
+    first = next(m for m in writer.messages(duplicate.of) if m.kind is MessageKind.AS2)
+    document = writer.document(duplicate.of)
+    writer.put(
+        replace(
+            _transfer(first, document, incoming, None, now),
+            detail="The same message again: answered with the stored receipt.",
+        )
+    )
+    for part in taken.parts:
+        ports.blobs.delete(part.blob)
+    return answering.repeat(
+        ports, writer, gathered.around, first, incoming.known.head, _outcome(taken, None), gathered.signer, now
+    )
+
+
+def _store_wire(ports: Ports, incoming: Incoming) -> BlobId:
+    writer = ports.blobs.create(max_bytes=None)
+    try:
+        for chunk in incoming.body():
+            writer.write(chunk)
+        return writer.commit()
+    finally:
+        writer.abort()
+
+
+def _document(
+    ports: Ports,
+    found: Relationship,
+    incoming: Incoming,
+    taken: _Taken,
+    fault: PeerFault | None,
+    findings: tuple[Finding, ...],
+    now: datetime,
+) -> Document:
+    head = incoming.known.head
+    first = taken.parts[0] if taken.parts else None
+    received = Document(
+        id=DocumentId(ports.entropy.new_id()),
+        community_id=found.community.id,
+        agreement_id=found.agreement.id,
+        direction=Direction.IN,
+        kind=taken.kind,
+        state=DocumentState.RECEIVING,
+        file_name=(first.head.file_name if first else None) or head.file_name or "",
+        content_type=(first.head.content_type.media_type if first else head.content_type.media_type),
+        size=sum(part.size for part in taken.parts),
+        digest=taken.content_digest,
+        payload=first.blob if first else None,
+        attachments=tuple(part.blob for part in taken.parts[1:]),
+        subject=head.subject,
+        created_by=f"partner:{found.partner.slug}",
+        created_at=now,
+        findings=findings,
+    )
+    if fault is not None:
+        return documents_.apply(received, RefusedEvent(fault.detail), now)
+    received = documents_.apply(received, Arrived(), now)
+    if taken.kind is DocumentKind.BUSINESS:
+        return received
+    # A certificate message has no backend: it has arrived where it belongs.
+    return documents_.apply(received, documents_.HandedOver(), now)
+
+
+def _message(
+    ports: Ports,
+    found: Relationship,
+    document: Document,
+    incoming: Incoming,
+    taken: _Taken,
+    wire: BlobId,
+    now: datetime,
+) -> Message:
+    head = incoming.known.head
+    request = head.receipt_request
+    return Message(
+        id=MessageRowId(ports.entropy.new_id()),
+        community_id=found.community.id,
+        document_id=document.id,
+        agreement_id=found.agreement.id,
+        direction=Direction.IN,
+        kind=MessageKind.AS2,
+        wire_id=head.message_id or "",
+        headers=head.headers.items,
+        wire=wire,
+        wire_size=incoming.size,
+        content_digest=taken.content_digest,
+        mic=translate.format_mics(taken.progress.mics),
+        signer=taken.signer,
+        recipient=taken.recipient,
+        receipt_url=(request.delivery_url or "") if request else "",
+        layers=tuple(translate.words_of(layer) for layer in taken.progress.layers),
+        findings=document.findings,
+        at=now,
+    )
+
+
+def _transfer(
+    message: Message, document: Document, incoming: Incoming, fault: PeerFault | None, now: datetime
+) -> Transfer:
+    return Transfer(
+        message_id=message.id,
+        document_id=document.id,
+        started_at=incoming.started_at,
+        ended_at=now,
+        outcome=TransferOutcome.OK,
+        status="received" if fault is None else fault.code,
+        detail="Received." if fault is None else fault.detail,
+        remote=incoming.remote,
+    )
+
+
+def _note_announced(writer: Writer, agreement: Agreement, head: MessageHead, now: datetime) -> None:
+    """What the partner says of itself; written only when it changes."""
+    seen = Seen(as2_version=head.version, product=head.product, features=head.features, at=now)
+    announced = head.announces_cem and agreement.cem_capability is CEMCapability.UNKNOWN
+    same = (seen.as2_version, seen.product, seen.features) == (
+        agreement.seen.as2_version,
+        agreement.seen.product,
+        agreement.seen.features,
+    )
+    if same and not announced:
+        return
+    capability = CEMCapability.ANNOUNCED if announced else agreement.cem_capability
+    writer.put(replace(agreement, seen=seen, cem_capability=capability))
+
+
+def _finding(fault: PeerFault, head: MessageHead) -> Finding:
+    return Finding(
+        code=fault.code, severity=Severity.REFUSAL, subject=head.message_id or head.as2_from, text=_text_for_us(fault)
+    )
+
+
+def _text_for_us(fault: PeerFault) -> str:
+    """Our operator may know the cause that the partner must not be told."""
+    cause = getattr(fault, "cause", "") or ""
+    return f"{fault.detail} ({cause})" if cause and cause != fault.detail else fault.detail
+
+
+def _event(found: Relationship, document: Document, fault: PeerFault, now: datetime) -> AuditEvent:
+    return AuditEvent(
+        at=now,
+        actor=f"partner:{found.partner.slug}",
+        event="document.refused",
+        subject=f"document:{document.id}",
+        community_id=found.community.id,
+        facts={"kind": document.kind.value, "sha256": document.digest, "fault": fault.code},
+    )

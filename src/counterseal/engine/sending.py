@@ -1,0 +1,282 @@
+"""One attempt to send an AS2 document: gather, build and store the message, post it, record what came of it.
+
+    claimed row -> prepare   message stored before it is sent: a repeated attempt repeats the same octets with the same id
+                -> post      the only beat that touches the wire
+                -> record    transfer, receipt, document, exchange, row: one transaction
+
+A crash between any two beats: the row's lease runs out, and the attempt is repeated from the stored message.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from counterseal.domain import agreement as terms_
+from counterseal.domain import document as documents_
+from counterseal.domain.document import (
+    AttemptFailed,
+    Document,
+    DocumentEvent,
+    DocumentState,
+    GaveUp,
+    LeftUs,
+    Message,
+    ReceiptPositive,
+    SendingStarted,
+    Transfer,
+    TransferOutcome,
+)
+from counterseal.domain.usage import Side, Usage
+from counterseal.domain.work import Work, WorkKind
+from counterseal.engine import building
+from counterseal.engine.configuration import secrets
+from counterseal.engine.judging import judge
+from counterseal.engine.outcome import settle
+from counterseal.engine.ports import Ports, PostAnswer, PostFailed, PostRequest, Writer
+from counterseal.engine.relationship import Relationship, gather, note_seen
+from counterseal.kernel.errors import CallerFault, Fault, PeerFault
+from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, OutboxId
+from counterseal.kernel.mime import Headers
+from counterseal.protocols import as2
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+RETRIED_STATUSES: Final = frozenset({408, 425, 429, *range(500, 600)})
+"""as2-bis.md BIS-9; 429 asks for it by its meaning. Every other 4xx will not change by repetition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What the post and its record need."""
+
+    document: Document
+    message: Message
+    around: Relationship
+    request: PostRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one attempt came to, before it is recorded."""
+
+    event: DocumentEvent
+    transfer: Transfer
+    receipt: Message | None = None
+
+
+async def perform(ports: Ports, row: Work) -> None:
+    """Performs a ``send-document`` row. Raises ``LeaseLost`` when another worker has taken it over."""
+    prepared = await asyncio.to_thread(prepare, ports, row)
+    if prepared is None:
+        return
+    started = ports.clock.now()
+    try:
+        answer: PostAnswer | PostFailed = await ports.poster.post(prepared.request)
+    except PostFailed as failure:
+        answer = failure
+    await asyncio.to_thread(record, ports, row, prepared, started, answer)
+
+
+def prepare(ports: Ports, row: Work) -> Prepared | None:
+    """The message to post, durable. ``None``: there is nothing to send any more, and the row is done."""
+    document_id = DocumentId(row.subject)
+    with ports.store.read() as reader:
+        document = reader.document(document_id)
+        if document.state not in {DocumentState.QUEUED, DocumentState.SENDING}:
+            around = None
+        else:
+            around = gather(reader, AgreementId(document.agreement_id or ""))
+            earlier = building.repeatable(reader.messages(document_id), around)
+            keys = building.keys_for(ports, reader, around)
+    if around is None:
+        with ports.store.write() as writer:
+            writer.complete(row)
+        return None
+    try:
+        message = earlier or building.build(ports, document, around, keys)
+    except (CallerFault, PeerFault) as fault:
+        _give_up(ports, row, document_id, fault)
+        return None
+    now = ports.clock.now()
+    with ports.store.write() as writer:
+        document = writer.document(document_id)
+        if document.state not in {DocumentState.QUEUED, DocumentState.SENDING}:
+            writer.complete(row)
+            return None
+        document = documents_.apply(document, SendingStarted(), now)
+        writer.put(document, message)
+    return Prepared(
+        document=document, message=message, around=around, request=_request(ports, document, message, around)
+    )
+
+
+def _give_up(ports: Ports, row: Work, document_id: DocumentId, fault: Fault) -> None:
+    """It cannot be built as agreed: trying again by itself cannot help."""
+    with ports.store.write() as writer:
+        settle(writer, writer.document(document_id), GaveUp(fault.detail), ports.clock.now())
+        writer.complete(row)
+
+
+def _request(ports: Ports, document: Document, message: Message, around: Relationship) -> PostRequest:
+    terms = around.agreement.as2
+    wire = message.wire or BlobId("")
+
+    def body() -> Iterator[bytes]:
+        return ports.blobs.read(wire)
+
+    password = secrets.opened(ports.vault, terms.basic_password_sealed, around.agreement.id, "basic_password_sealed")
+    return PostRequest(
+        url=document.address or terms.url,
+        headers=message.headers,
+        body=body,
+        size=message.wire_size,
+        chunked=terms.chunked,
+        connect_timeout=terms.connect_timeout,
+        answer_timeout=terms.receipt_timeout,
+        max_answer_bytes=MAX_ANSWER_BYTES,
+        trust=tuple(h.certificate.der for h in around.acceptors(Side.THEIRS, Usage.TLS_SERVER)),
+        basic=(terms.basic_user, password) if terms.basic_user else None,
+    )
+
+
+def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answer: PostAnswer | PostFailed) -> None:
+    """One transaction for everything that this attempt changed. Raises ``LeaseLost``: then nothing of it is stored."""
+    now = ports.clock.now()
+    with ports.store.write() as writer:
+        document = writer.document(prepared.document.id)
+        around = gather(writer, prepared.around.agreement.id)
+        result = _result(ports, document, around, prepared, (started, now), answer)
+        writer.put(result.transfer)
+        if result.receipt is not None:
+            writer.put(result.receipt)
+            note_seen(writer, [a for a in around.assignments if a.fingerprint == result.receipt.signer], now)
+        retries = around.agreement.as2.retries
+        if isinstance(result.event, AttemptFailed) and row.tries < len(retries):
+            settle(writer, document, result.event, now)
+            writer.reschedule(row, due=now + retries[row.tries], tries=row.tries + 1)
+            return
+        event = GaveUp(result.event.reason) if isinstance(result.event, AttemptFailed) else result.event
+        settled = settle(writer, document, event, now)
+        writer.complete(row)
+        if settled.state is DocumentState.SENT:
+            _await_receipt(ports, writer, settled, around, now)
+
+
+def _await_receipt(ports: Ports, writer: Writer, document: Document, around: Relationship, now: datetime) -> None:
+    writer.enqueue(
+        Work(
+            id=OutboxId(ports.entropy.new_id()),
+            kind=WorkKind.RECEIPT_TIMEOUT,
+            key=f"receipt-timeout:{document.id}:{document.tries}",
+            lane="",
+            subject=document.id,
+            facts={"tries": str(document.tries)},
+            due=now + around.agreement.as2.receipt_timeout,
+            created_at=now,
+        )
+    )
+
+
+def _result(
+    ports: Ports,
+    document: Document,
+    around: Relationship,
+    prepared: Prepared,
+    times: tuple[datetime, datetime],
+    answer: PostAnswer | PostFailed,
+) -> Result:
+    if isinstance(answer, PostFailed):
+        reason = f"The partner could not be reached: {answer.detail}"
+        return Result(event=AttemptFailed(reason), transfer=_transfer(prepared, times, answer.kind, reason, remote=""))
+    status = str(answer.status)
+    found = _receipt_in(answer, prepared)
+    if found is not None:
+        judged = judge(ports, around, document, prepared.message, found, answer.body, times[1])
+        detail = judged.receipt.disposition or getattr(judged.event, "reason", "")
+        transfer = _transfer(prepared, times, status, detail, remote=answer.remote, ok=True)
+        return Result(event=judged.event, transfer=transfer, receipt=judged.receipt)
+    event = _without_receipt(answer, around)
+    reason = getattr(event, "reason", "") or "taken"
+    taken = isinstance(event, LeftUs | ReceiptPositive)
+    return Result(event=event, transfer=_transfer(prepared, times, status, reason, remote=answer.remote, ok=taken))
+
+
+def _receipt_in(answer: PostAnswer, prepared: Prepared) -> as2.MessageHead | None:
+    """The head of the receipt in the answer. Some products leave the AS2 names out there: the request's are meant."""
+    headers = Headers(answer.headers)
+    sent = Headers(prepared.message.headers)
+    missing = [
+        (name, sent.get(other) or "")
+        for name, other in (("AS2-From", "AS2-To"), ("AS2-To", "AS2-From"))
+        if headers.get(name) is None
+    ]
+    try:
+        head = as2.MessageHead.parse(Headers((*headers.items, *missing)))
+    except PeerFault:
+        return None
+    return head if as2.is_receipt(head, answer.body[:65536]) else None
+
+
+def _without_receipt(answer: PostAnswer, around: Relationship) -> DocumentEvent:
+    said = " ".join(answer.body[:300].decode("utf-8", "replace").split())
+    words = f" It says: {said}" if said and said.isprintable() else ""
+    if not 200 <= answer.status < 300:
+        reason = f"The partner answered HTTP {answer.status}.{words}"
+        return AttemptFailed(reason) if answer.status in RETRIED_STATUSES else GaveUp(reason)
+    match around.agreement.as2.receipt:
+        case terms_.ReceiptMode.NONE:
+            return ReceiptPositive()
+        case terms_.ReceiptMode.ASYNC:
+            return LeftUs()
+        case _:
+            # as2-peers P-29: an asked-for receipt that is absent is no success.
+            return AttemptFailed(
+                f"The partner answered HTTP {answer.status} without the receipt that was asked for.{words}"
+            )
+
+
+def _transfer(
+    prepared: Prepared, times: tuple[datetime, datetime], status: str, detail: str, *, remote: str, ok: bool = False
+) -> Transfer:
+    return Transfer(
+        message_id=prepared.message.id,
+        document_id=prepared.document.id,
+        started_at=times[0],
+        ended_at=times[1],
+        outcome=TransferOutcome.OK if ok else TransferOutcome.FAILED,
+        status=status,
+        detail=detail[:1000],
+        remote=remote,
+    )
+
+
+def receipt_overdue(ports: Ports, row: Work) -> None:
+    """Performs a ``receipt-timeout`` row: the asynchronous receipt did not come; the same message leaves again."""
+    now = ports.clock.now()
+    with ports.store.write() as writer:
+        document = writer.document(DocumentId(row.subject))
+        writer.complete(row)
+        if document.state is not DocumentState.SENT or str(document.tries) != row.facts.get("tries"):
+            return
+        agreement = writer.agreement(AgreementId(document.agreement_id or ""))
+        waited = agreement.as2.receipt_timeout
+        reason = f"No receipt came within {waited}."
+        if document.tries > len(agreement.as2.retries):
+            settle(writer, document, GaveUp(reason), now)
+            return
+        settle(writer, document, AttemptFailed(reason), now)
+        writer.enqueue(
+            Work(
+                id=OutboxId(ports.entropy.new_id()),
+                kind=WorkKind.SEND_DOCUMENT,
+                key=f"send-document:{document.id}:{ports.entropy.new_id()}",
+                lane=f"agreement:{agreement.id}",
+                lane_limit=agreement.as2.max_parallel,
+                subject=document.id,
+                facts={},
+                due=now,
+                tries=document.tries,
+                created_at=now,
+            )
+        )

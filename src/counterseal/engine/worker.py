@@ -1,0 +1,169 @@
+"""Performs outbox rows: claims what is due, lets several go at once, gives back what failed for a passing reason.
+
+Every effect on the world goes through here. A row that is claimed and whose process dies is claimed again after its lease;
+``ports.store.release`` gives a restarted node its own rows back at once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final, Protocol
+
+from counterseal.domain.work import Work, WorkKind
+from counterseal.engine import answering, handing_over, offers, sending, trust_requests
+from counterseal.engine.ports import LeaseLost, Ports
+from counterseal.kernel.errors import EnvironmentFault, Fault
+
+LEASE: Final = timedelta(minutes=2)
+PARALLEL: Final = 24
+"""Rows under way at once: each holds a connection and at times a thread."""
+LOOK_EVERY: Final = timedelta(seconds=1)
+"""A lost wake costs at most this."""
+SWEEP_EVERY: Final = timedelta(minutes=10)
+BACKOFF: Final = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 30, 60, 120, 300))
+"""After a fault of our own environment (disk, database, backend): soon at first, then every five minutes until it is mended."""
+
+Performer = Callable[[Ports, Work], Awaitable[None]]
+
+
+class Log(Protocol):
+    """Where failures are told; a constant event name, everything else as fields."""
+
+    def __call__(self, event: str, **fields: str) -> None: ...
+
+
+def _threaded(function: Callable[[Ports, Work], None]) -> Performer:
+    async def perform(ports: Ports, row: Work) -> None:
+        await asyncio.to_thread(function, ports, row)
+
+    return perform
+
+
+PERFORMERS: Final[Mapping[WorkKind, Performer]] = {
+    WorkKind.SEND_DOCUMENT: sending.perform,
+    WorkKind.SEND_RECEIPT: answering.post,
+    WorkKind.RECEIPT_TIMEOUT: _threaded(sending.receipt_overdue),
+    WorkKind.HAND_OVER: _threaded(handing_over.hand_over),
+    WorkKind.SEND_TRUST_REQUEST: _threaded(trust_requests.tell),
+    WorkKind.ANSWER_OFFER: _threaded(offers.answer),
+    WorkKind.RESPOND_BY: _threaded(trust_requests.at_date),
+    WorkKind.DECIDE_LATER: _threaded(offers.decide_later),
+}
+
+
+class Worker:
+    """One per process. ``run`` until ``stop``; what is in flight is finished then."""
+
+    def __init__(self, ports: Ports, *, node: str, log: Log) -> None:
+        self._ports = ports
+        self._node = node
+        self._log = log
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._claims = 0
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Something was enqueued. Only from the worker's own event loop."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._woken.set()
+
+    async def run(self) -> None:
+        await asyncio.to_thread(self._ports.store.release, self._node)
+        sweeping = asyncio.create_task(self._sweep_now_and_then())
+        try:
+            while not self._stopping:
+                self._woken.clear()
+                if not await self._claim():
+                    await self._wait()
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+            await asyncio.to_thread(self._ports.store.seal)
+        finally:
+            sweeping.cancel()
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), LOOK_EVERY.total_seconds())
+
+    async def _claim(self) -> bool:
+        """Starts what is due; whether there may be more right now."""
+        room = PARALLEL - len(self._under_way)
+        if room <= 0:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        self._claims += 1
+        owner = f"{self._node}:{self._claims}"
+        try:
+            rows = await asyncio.to_thread(
+                self._ports.store.claim, now=self._ports.clock.now(), owner=owner, lease=LEASE, limit=room
+            )
+            await asyncio.to_thread(self._ports.store.seal)
+        except EnvironmentFault as fault:
+            self._log("worker.store-unavailable", detail=fault.detail)
+            return False
+        for row in rows:
+            task = asyncio.create_task(self._perform(row))
+            self._under_way.add(task)
+            task.add_done_callback(self._finished)
+        return len(rows) == room
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._woken.set()
+
+    async def _perform(self, row: Work) -> None:
+        keeping = asyncio.create_task(self._keep_lease(row))
+        try:
+            await PERFORMERS[row.kind](self._ports, row)
+        except LeaseLost:
+            self._log("worker.lease-lost", kind=row.kind.value, subject=row.subject)
+        except Fault as fault:
+            await self._give_back(row, fault.code, fault.detail)
+        except Exception as error:  # noqa: BLE001 one broken row must not stop the others
+            await self._give_back(row, "worker.defect", f"{type(error).__name__}: {error}")
+        finally:
+            keeping.cancel()
+
+    async def _keep_lease(self, row: Work) -> None:
+        """A large transfer takes longer than a lease."""
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            try:
+                await asyncio.to_thread(self._ports.store.extend, row, until=self._ports.clock.now() + LEASE)
+            except (LeaseLost, EnvironmentFault):
+                return
+
+    async def _give_back(self, row: Work, code: str, detail: str) -> None:
+        self._log("worker.row-failed", kind=row.kind.value, subject=row.subject, code=code, detail=detail[:500])
+        due = self._ports.clock.now() + BACKOFF[min(row.tries, len(BACKOFF) - 1)]
+
+        def give_back() -> None:
+            with self._ports.store.write() as writer:
+                writer.reschedule(row, due=due, tries=row.tries + 1)
+
+        try:
+            await asyncio.to_thread(give_back)
+        except EnvironmentFault as fault:
+            self._log("worker.give-back-failed", kind=row.kind.value, subject=row.subject, detail=fault.detail)
+
+    async def _sweep_now_and_then(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(sweep, self._ports)
+            except EnvironmentFault as fault:
+                self._log("worker.sweep-failed", detail=fault.detail)
+            await asyncio.sleep(SWEEP_EVERY.total_seconds())
+
+
+def sweep(ports: Ports) -> None:
+    """Wipes drafts that ran out (product.md section 2) and unfinished payload writes of a process that died."""
+    now = ports.clock.now()
+    with ports.store.write() as writer:
+        expired = writer.expired_drafts(now)
+        writer.remove(*expired)
+    ports.blobs.sweep(older_than=now - timedelta(days=1))
