@@ -22,6 +22,8 @@ class Source(StrEnum):
 
     GENERATE = "generate"
     IMPORT = "import"
+    STORED = "stored"
+    """One that is held already, to be told to (further) partners."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

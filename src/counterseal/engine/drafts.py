@@ -40,7 +40,10 @@ class OpenDraft:
 def start(
     ports: Ports, actor: Actor, community_id: CommunityId, *, source: Source, renews: Fingerprint | None
 ) -> OpenDraft:
-    """A new run; a renewal starts with what the old certificate says. Raises ``NotFound``."""
+    """A new run; a renewal starts with what the old certificate says. Raises ``NotFound``.
+
+    With ``Source.STORED`` the certificate is there already: ``renews`` names it, and page 3 follows at once.
+    """
     actor.require(Permission.CERTIFICATES)
     now = ports.clock.now()
     with ports.store.write() as writer:
@@ -141,6 +144,51 @@ def decide(ports: Ports, actor: Actor, draft_id: DraftId, choices: Choices) -> O
     return _changed(ports, actor, draft_id, lambda c: replace(c, choices=choices))
 
 
+def finish(
+    ports: Ports, actor: Actor, draft_id: DraftId, *, respond_by: datetime | None
+) -> TrustRequest | HeldCertificate:
+    """Stores key and certificate and queues the messages, or only stores them; the draft goes in the same transaction.
+    Raises ``FieldErrors``, after which nothing was stored and nothing is sent."""
+    found = read(ports, actor, draft_id)
+    content, choices = found.content, found.content.choices
+    if choices.send and respond_by is None:
+        raise FieldErrors(
+            (FieldError("respond_by_date", "No respond-by date is chosen. Take a day in about two weeks."),)
+        )
+    if content.source is Source.STORED and not choices.send:
+        raise FieldErrors((FieldError("partners", "It is stored already. Tick sending, and pick who is told."),))
+    order = trust_requests.Start(
+        community_id=found.draft.community_id,
+        source=_source(content),
+        usages=chosen_usages(choices),
+        cem=tuple(sorted(choices.cem)) if choices.send else (),
+        scx=tuple(sorted(choices.scx)) if choices.send else (),
+        scx_type=choices.scx_type,
+        respond_by=respond_by or ports.clock.now(),
+        time_zone=choices.time_zone,
+        draft_id=found.draft.id,
+    )
+    if choices.send:
+        return trust_requests.start(ports, actor, order)
+    return trust_requests.store_only(ports, actor, order)
+
+
+def _source(content: Content) -> trust_requests.StoredCertificate | trust_requests.NewCertificate:
+    certificate = content.certificate
+    if certificate is None:
+        raise FieldErrors(
+            (FieldError("certificate", "There is no certificate yet. Go back and fill in the page before."),)
+        )
+    if content.key is None:
+        return trust_requests.StoredCertificate(fingerprint=certificate.fingerprint)
+    return trust_requests.NewCertificate(
+        key=content.key,
+        certificate_der=content.certificate_der,
+        chain_der=content.chain_der,
+        origin=content.origin,
+    )
+
+
 def cancel(ports: Ports, actor: Actor, draft_id: DraftId) -> None:
     """Wipes the draft; nothing happens when it is gone already."""
     actor.require(Permission.CERTIFICATES)
@@ -211,6 +259,18 @@ def _begun(
         date=limit.astimezone(zone(community.time_zone)).strftime("%Y-%m-%d"),
         time_zone=community.time_zone,
     )
+    if source is Source.STORED:
+        if old is None:
+            raise NotFound("name the certificate that is to be told to partners")
+        chain = tuple(c.der for c in old.chain)
+        stored = replace(choices, send=True)
+        return Content(
+            source=source,
+            fields=prefilled(old),
+            certificate_der=old.certificate.der,
+            chain_der=chain,
+            choices=stored,
+        )
     return Content(source=source, renews=renews, fields=prefilled(old), choices=choices)
 
 
@@ -280,39 +340,3 @@ def _form(ports: Ports, wish: CertificateWish) -> CertificateForm:
         # RFC 5280 4.1.2.2: positive, at most 20 octets; 127 random bits
         serial=int.from_bytes(ports.entropy.octets(16), "big") >> 1 or 1,
     )
-
-
-def finish(
-    ports: Ports, actor: Actor, draft_id: DraftId, *, respond_by: datetime | None
-) -> TrustRequest | HeldCertificate:
-    """Finish: the trust request when partners are told, else the stored certificate. The draft goes in the same transaction.
-    Raises ``FieldErrors``, after which the draft is as it was and nothing was stored."""
-    content = read(ports, actor, draft_id).content
-    if content.key is None or not content.certificate_der:
-        raise FieldErrors(
-            (FieldError("certificate", "There is no certificate yet. Fill in the page before this one."),)
-        )
-    choices = content.choices
-    order = trust_requests.Start(
-        community_id=read(ports, actor, draft_id).draft.community_id,
-        source=trust_requests.NewCertificate(
-            key=content.key,
-            certificate_der=content.certificate_der,
-            chain_der=content.chain_der,
-            origin=content.origin,
-        ),
-        usages=chosen_usages(choices),
-        cem=tuple(sorted(choices.cem)) if choices.send else (),
-        scx=tuple(sorted(choices.scx)) if choices.send else (),
-        scx_type=choices.scx_type,
-        respond_by=respond_by or ports.clock.now(),
-        time_zone=choices.time_zone,
-        draft_id=draft_id,
-    )
-    if not choices.send:
-        return trust_requests.store_only(ports, actor, order)
-    if respond_by is None:
-        raise FieldErrors(
-            (FieldError("respond_by_date", "No respond-by date is chosen. Take a day in about two weeks."),)
-        )
-    return trust_requests.start(ports, actor, order)

@@ -94,10 +94,10 @@ class Names:
 
 
 def title_of(held: HeldCertificate, *, shared: bool) -> str:
-    """The label, or the common name (with the year where others bear the same)."""
-    if held.label:
-        return held.label
+    """The label, or (where that says no more) the common name, with the year of its beginning where others bear the same."""
     name = held.certificate.common_name
+    if held.label and held.label != name:
+        return held.label
     return f"{name} {held.certificate.not_before.year}" if shared else name
 
 

@@ -7,6 +7,7 @@ from counterseal.engine.ports import Ports
 from counterseal.surfaces.web import assets
 from counterseal.surfaces.web.headers import SecurityHeaders
 from counterseal.surfaces.web.pages import (
+    assign,
     audit,
     certificates,
     community,
@@ -18,6 +19,7 @@ from counterseal.surfaces.web.pages import (
     received,
     received_actions,
     sent,
+    sent_actions,
     sign_in,
     wizard,
     wizard_details,
@@ -29,11 +31,13 @@ PAGES = (
     configure,
     wizard,
     wizard_details,
+    assign,
     community,
     certificates,
     document_actions,
     documents,
     sent,
+    sent_actions,
     received_actions,
     received,
     people,

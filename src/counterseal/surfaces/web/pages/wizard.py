@@ -62,6 +62,10 @@ LABELS = {
 }
 
 
+STEPS = {Source.GENERATE: "fill", Source.IMPORT: "import", Source.STORED: "details"}
+"""Which page follows the first."""
+
+
 def routes() -> list[Route]:
     return [
         page("/c/{community}/wizard", choose, permission=_NEED, methods=_BOTH),
@@ -117,7 +121,7 @@ def _chosen(visit: Visit, community: Community, found: OpenDraft | None) -> Resp
         made = drafts.start(visit.ports, visit.actor, community.id, source=source, renews=renews)
     else:
         made = drafts.choose(visit.ports, visit.actor, found.draft.id, source=source, renews=renews)
-    return visit.go(wizard_path(community, made, "fill" if source is Source.GENERATE else "import"))
+    return visit.go(wizard_path(community, made, STEPS[source]))
 
 
 def _choose_page(
@@ -149,7 +153,7 @@ def fill(visit: Visit) -> Response:
     community = visit.community()
     found = draft_of(visit, community)
     if found.content.source is not Source.GENERATE:
-        return visit.go(wizard_path(community, found, "import"))
+        return visit.go(wizard_path(community, found, STEPS[found.content.source]))
     if visit.request.method == "GET":
         return _fill_page(visit, community, found, found.content.fields)
     fields = fields_of(visit.form)
@@ -231,7 +235,7 @@ def import_file(visit: Visit) -> Response:
     community = visit.community()
     found = draft_of(visit, community)
     if found.content.source is not Source.IMPORT:
-        return visit.go(wizard_path(community, found, "fill"))
+        return visit.go(wizard_path(community, found, STEPS[found.content.source]))
     if visit.request.method == "GET":
         return _import_page(visit, community, found, ())
     upload = visit.form.file("file")

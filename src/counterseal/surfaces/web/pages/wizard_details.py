@@ -1,7 +1,7 @@
 """The certificate wizard, page 3: what the certificate says, what it is for, who is told by when; and Finish."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from starlette.responses import Response
@@ -197,6 +197,12 @@ def _told_words(told: Sequence[Pick], choices: Choices) -> str:
     return ", ".join(t for t in (f"{cem} CEM" if cem else "", f"{scx} SCX {kind}" if scx else "") if t)
 
 
+def _here(errors: tuple[FieldError, ...]) -> tuple[FieldError, ...]:
+    """Errors of earlier pages are shown at the certificate; one about several partners once."""
+    moved = (replace(e, field="certificate") if e.field == "file" else e for e in errors)
+    return tuple(dict.fromkeys(moved))
+
+
 def _finish(visit: Visit, community: Community, found: OpenDraft) -> Response:
     choices = found.content.choices
     respond_by = _respond_by(choices, visit.now) if choices.send else None
@@ -205,7 +211,7 @@ def _finish(visit: Visit, community: Community, found: OpenDraft) -> Response:
     try:
         made = drafts.finish(visit.ports, visit.actor, found.draft.id, respond_by=respond_by)
     except FieldErrors as fault:
-        return _page(visit, community, found, visit.form, problems(fault.errors))
+        return _page(visit, community, found, visit.form, problems(_here(fault.errors)))
     if isinstance(made, TrustRequest):
         count = plural(len(choices.cem | choices.scx), "partner")
         title = f"Stored, and on its way to {count}"
