@@ -62,11 +62,10 @@ def full(terminal: Terminal, tmp_path: Path) -> Terminal:
         (["document", "list"], "[]"),
         (["user", "list"], "[]"),
         (["token", "list"], "[]"),
-        (["audit", "list"], '"event": "assignment.activated"'),
+        (["audit", "list"], '"event": "certificate.assigned"'),
         (["audit", "verify"], '"entries"'),
         (["export"], '"partner_identity": "BRAVO"'),
     ],
-    ids=" ".join,
 )
 def test_a_reading_command_answers_in_words_and_in_json(full: Terminal, arguments: list[str], holds: str) -> None:
     answer = full(*arguments, "--json")

@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from typing import Protocol as Port
 from typing import TypeVar
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-
 from counterseal.domain.agreement import AS2Terms, ExchangeTerms, InvalidAgreement, OFTP2Terms
 from counterseal.domain.community import CommunityRules
 from counterseal.domain.usage import BY_PROTOCOL, Protocol, Side, Usage
+from counterseal.engine.certificates import UnreadableCertificate, read_certificates
 from counterseal.engine.configuration.kinds import Block
 from counterseal.engine.configuration.model import (
     AgreementEntry,
@@ -33,7 +31,7 @@ from counterseal.engine.ports import CertificateForm, UnreadableKeyFile, Vault, 
 from counterseal.kernel.clock import InvalidInstant, zone
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.keys import KeyKind
-from counterseal.kernel.x509 import Certificate, MalformedCertificate, order_chain
+from counterseal.kernel.x509 import Certificate, MalformedCertificate
 
 T = TypeVar("T")
 
@@ -232,7 +230,7 @@ class _Reading:
             return None
         try:
             leaf, chain = read_certificates(content)
-        except MalformedCertificate as fault:
+        except UnreadableCertificate as fault:
             place = fields.place_of("pem" if "pem" in fields else "file")
             self._errors.add(place, "a certificate (PEM, DER or P7B)", fault.detail)
             return None
@@ -265,41 +263,6 @@ class _Reading:
             self._errors.add(fields.place, f"a secret for {name}", came)
             return ""
         return fields.text("value")
-
-
-def read_certificates(content: bytes) -> tuple[Certificate, tuple[Certificate, ...]]:
-    """The certificate that nobody else in the content was issued by, and its issuers nearest first; PEM, DER or P7B.
-    Raises ``MalformedCertificate``."""
-    found = _parsed(content)
-    if not found:
-        raise MalformedCertificate("there is no certificate in it")
-    leaf = next((c for c in found if not any(o.issued_by(c) for o in found if o != c)), found[0])
-    return leaf, order_chain(leaf, [c for c in found if c != leaf])
-
-
-def _parsed(content: bytes) -> list[Certificate]:
-    if b"-----BEGIN CERTIFICATE" in content:
-        try:
-            loaded = x509.load_pem_x509_certificates(content)
-        except (ValueError, TypeError) as error:
-            raise MalformedCertificate("a PEM certificate in it cannot be read") from error
-    elif b"-----BEGIN PKCS7" in content or b"-----BEGIN CMS" in content:
-        loaded = _from_pkcs7(pkcs7.load_pem_pkcs7_certificates, content)
-    elif content[:1] == b"\x30":
-        try:
-            return [Certificate.parse(content)]
-        except MalformedCertificate:
-            loaded = _from_pkcs7(pkcs7.load_der_pkcs7_certificates, content)
-    else:
-        raise MalformedCertificate("neither PEM, DER nor P7B")
-    return [Certificate.parse(c.public_bytes(Encoding.DER)) for c in loaded]
-
-
-def _from_pkcs7(load: Callable[[bytes], list[x509.Certificate]], content: bytes) -> list[x509.Certificate]:
-    try:
-        return load(content)
-    except (ValueError, TypeError) as error:
-        raise MalformedCertificate("the P7B file in it cannot be read") from error
 
 
 def _station(fields: Fields) -> StationEntry:

@@ -211,7 +211,7 @@ class Planner:
             name=label,
             fields={"certificate": (before, fingerprint[:16] or f"{entry.certificate} (to be made)")},
         )
-        self._context.record("assignment.activated", f"agreement:{agreement.id}", change, inside.community, *entities)
+        self._context.record("certificate.assigned", f"agreement:{agreement.id}", change, inside.community, *entities)
 
     # what these share
 

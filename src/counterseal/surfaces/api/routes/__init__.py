@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from counterseal.surfaces.api.routes import (
     audit,
+    certificate_actions,
     certificates,
     communities,
     configuration,
@@ -13,6 +14,7 @@ from counterseal.surfaces.api.routes import (
     people,
     received,
     received_actions,
+    trust_request_actions,
     trust_requests,
 )
 
@@ -20,7 +22,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     configuration.router,
     communities.router,
     certificates.router,
+    certificate_actions.router,
     trust_requests.router,
+    trust_request_actions.router,
     received.router,
     received_actions.router,
     documents.router,
