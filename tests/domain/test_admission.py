@@ -208,10 +208,11 @@ def test_row_22_the_same_id_with_the_same_content_is_a_duplicate() -> None:
     assert decide(opened(earlier=(earlier(),))) == Duplicate(of=DocumentId("d1"))
 
 
-def test_the_same_id_with_other_content_is_a_new_message_and_warned_of() -> None:
+def test_the_same_id_with_other_content_is_refused_and_shown() -> None:
     decision = decide(opened(earlier=(earlier("ef" * 32),)))
-    assert isinstance(decision, Admitted)
-    assert [(f.code, f.severity) for f in decision.findings] == [("admission.id-reused", Severity.WARNING)]
+    assert isinstance(decision, Refused)
+    assert decision.code is RefusalCode.DUPLICATE_ID
+    assert [(f.code, f.severity) for f in decision.findings] == [("admission.id-reused", Severity.REFUSAL)]
 
 
 def test_what_was_refused_before_may_come_again_under_its_id() -> None:

@@ -118,8 +118,8 @@ CERTIFICATES = tuple(sorted((rsa_holder().certificate_der, ec_holder().certifica
     "form",
     [
         lambda der: der,
-        lambda der: base64.b64encode(der),
-        lambda der: base64.encodebytes(der),
+        base64.b64encode,
+        base64.encodebytes,
         lambda der: base64.encodebytes(der).replace(b"\n", b"\r\n"),
         lambda der: b"-----BEGIN PKCS7-----\n" + base64.encodebytes(der) + b"-----END PKCS7-----\n",
         lambda der: b"-----BEGIN CMS-----\r\n" + base64.b64encode(der) + b"\r\n-----END CMS-----",
