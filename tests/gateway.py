@@ -57,6 +57,7 @@ class CountingEntropy:
 @dataclass
 class MemoryBlobs:
     kept: dict[BlobId, bytes] = field(default_factory=dict)
+    unfinished: dict[BlobId, bytes] = field(default_factory=dict)
 
     def create(self, *, max_bytes: int | None) -> BlobWriter:
         return _MemoryWriter(self, max_bytes)
@@ -68,11 +69,22 @@ class MemoryBlobs:
         for start in range(0, len(content), 1024):
             yield content[start : start + 1024]
 
+    def resume(self, blob_id: BlobId, *, size: int, max_bytes: int | None) -> BlobWriter:
+        writer = _MemoryWriter(self, max_bytes)
+        writer.continue_with(blob_id, b"".join(self.read_kept(blob_id, size=size)))
+        return writer
+
+    def read_kept(self, blob_id: BlobId, *, size: int) -> Iterator[bytes]:
+        if len(self.unfinished.get(blob_id, b"")) < size:
+            raise BlobUnavailable("it is not there")
+        yield self.unfinished[blob_id][:size]
+
     def size(self, blob_id: BlobId) -> int:
         return len(self.kept[blob_id])
 
     def delete(self, blob_id: BlobId) -> None:
         self.kept.pop(blob_id, None)
+        self.unfinished.pop(blob_id, None)
 
     def sweep(self, *, older_than: datetime) -> int:
         return 0
@@ -83,6 +95,16 @@ class _MemoryWriter:
         self._blobs = blobs
         self._max = max_bytes
         self._written = bytearray()
+        self._unfinished: BlobId | None = None
+
+    def continue_with(self, blob_id: BlobId, content: bytes) -> None:
+        self._unfinished, self._written = blob_id, bytearray(content)
+
+    def keep(self) -> BlobId:
+        if self._unfinished is None:
+            self._unfinished = BlobId(f"unfinished{len(self._blobs.unfinished)}")
+        self._blobs.unfinished[self._unfinished] = bytes(self._written)
+        return self._unfinished
 
     @property
     def size(self) -> int:
@@ -96,6 +118,8 @@ class _MemoryWriter:
     def commit(self) -> BlobId:
         blob_id = BlobId(f"blob{len(self._blobs.kept)}")
         self._blobs.kept[blob_id] = bytes(self._written)
+        if self._unfinished is not None:
+            self._blobs.unfinished.pop(self._unfinished, None)
         return blob_id
 
     def abort(self) -> None:

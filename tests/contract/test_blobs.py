@@ -253,3 +253,41 @@ def test_a_root_that_is_a_file_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(BlobUnavailable) as caught:
         FolderBlobs(tmp_path / "blobs")
     assert str(tmp_path) not in caught.value.detail
+
+
+def test_an_unfinished_payload_is_continued_behind_what_was_kept(blobs: FolderBlobs, tmp_path: Path) -> None:
+    writer = blobs.create(max_bytes=None)
+    writer.write(b"kept")
+    name = writer.keep()
+    writer.write(b" and lost")
+    writer.abort()
+    assert b"".join(blobs.read_kept(name, size=4)) == b"kept"
+    again = FolderBlobs(tmp_path / "blobs").resume(name, size=4, max_bytes=8)
+    again.write(b" it")
+    assert again.size == 7
+    assert content(blobs, again.commit()) == b"kept it"
+    with pytest.raises(BlobUnavailable):
+        blobs.read_kept(name, size=4)
+
+
+def test_an_unfinished_payload_is_no_payload_yet_and_can_be_given_up(blobs: FolderBlobs) -> None:
+    writer = blobs.create(max_bytes=None)
+    writer.write(b"kept")
+    name = writer.keep()
+    with pytest.raises(BlobUnavailable):
+        blobs.read(name)
+    with pytest.raises(BlobUnavailable, match="less"):
+        blobs.resume(name, size=5, max_bytes=None)
+    writer.abort()
+    blobs.delete(name)
+    with pytest.raises(BlobUnavailable):
+        blobs.resume(name, size=1, max_bytes=None)
+
+
+def test_a_sweep_leaves_what_was_kept(blobs: FolderBlobs) -> None:
+    writer = blobs.create(max_bytes=None)
+    writer.write(b"kept")
+    name = writer.keep()
+    writer.abort()
+    assert blobs.sweep(older_than=datetime.now(UTC) + timedelta(days=9)) == 0
+    assert b"".join(blobs.read_kept(name, size=4)) == b"kept"

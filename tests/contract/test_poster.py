@@ -15,8 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from counterseal.adapters.http import HTTPPoster, InvalidHeader, WrongBodySize
-from counterseal.adapters.http.poster import failure
+from counterseal.adapters.http import DeferredPoster
+from counterseal.adapters.http.outgoing import InvalidHeader, WrongBodySize
+from counterseal.adapters.http.poster import HTTPPoster, failure
 from counterseal.engine.ports import BlobUnavailable, PostFailed, PostRequest
 from tests import builders as b
 

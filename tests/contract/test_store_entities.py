@@ -26,13 +26,16 @@ from counterseal.domain.document import Direction, Document, DocumentKind, Docum
 from counterseal.domain.draft import Draft
 from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
+from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, Permission, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
+from counterseal.domain.virtual_file import RecordFormat, VirtualFile
 from counterseal.engine.ports import Conflict, Entity, NotFound, Reader, Window
 from counterseal.kernel.clock import InvalidInstant
 from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import CommunityId
+from counterseal.kernel.ids import CommunityId, MessageRowId, SessionId
 from counterseal.kernel.keys import Digest, KeyTransport
 from tests import builders as b
 
@@ -62,6 +65,22 @@ FULL_TERMS = AS2Terms(
     basic_user="ü",
     max_parallel=9,
 )
+
+
+def an_oftp_session(**changes: Any) -> OFTPSession:
+    made = OFTPSession(
+        id=SessionId(b.an_id()),
+        community_id=CommunityId("c"),
+        agreement_id=A,
+        we_called=True,
+        remote="192.0.2.1:6619",
+        partner_code="O0013BRAVO",
+        tls="TLSv1.3",
+        authenticated=False,
+        started_at=b.NOW,
+    )
+    return replace(made, **changes)
+
 
 CASES: dict[type, list[Any]] = {
     Community: [
@@ -129,6 +148,11 @@ CASES: dict[type, list[Any]] = {
         b.a_document(
             agreement_id=None, payload=None, attachments=("x", "y"), findings=(FINDING,), settled_at=LATER, tries=7
         ),
+        b.a_document(
+            virtual_file=VirtualFile(
+                dataset_name="ORDERS", format=RecordFormat.VARIABLE, record_length=80, description="ü", encrypt=False
+            )
+        ),
     ],
     Message: [
         b.a_message(),
@@ -143,7 +167,17 @@ CASES: dict[type, list[Any]] = {
             findings=(FINDING,),
         ),
     ],
-    Transfer: [b.a_transfer(), b.a_transfer(message_id="m2", document_id=None)],
+    Transfer: [b.a_transfer(), b.a_transfer(message_id="m2", document_id=None, session_id="s")],
+    RestartPosition: [
+        RestartPosition(
+            direction=Direction.IN, agreement_id=A, wire_id="W", blob=None, octets=2**40, records=3, shape="x", at=LATER
+        )
+    ],
+    OwedReceipt: [
+        OwedReceipt(document_id=D, agreement_id=A, message_id=None, held=True, created_at=LATER),
+        OwedReceipt(document_id=D9, agreement_id=A, message_id=MessageRowId("m"), held=False, created_at=LATER),
+    ],
+    OFTPSession: [an_oftp_session(), an_oftp_session(ended_at=LATER, findings=(FINDING,), agreement_id=None)],
     Draft: [b.a_draft()],
     User: [b.a_user(), b.a_user(last_seen_at=LATER, enabled=False)],
     OneTimeLink: [b.a_one_time_link(), b.a_one_time_link(user_id="u", used_at=LATER)],
@@ -173,6 +207,9 @@ READ: dict[type, Callable[[Reader, Any], Any]] = {
         if m.id == v.id
     ),
     Transfer: lambda r, v: next((t for t in r.transfers(v.document_id) if t.message_id == v.message_id), v),
+    RestartPosition: lambda r, v: r.find_restart_position(v.direction, v.agreement_id, v.wire_id),
+    OwedReceipt: lambda r, v: r.find_owed_receipt(v.document_id),
+    OFTPSession: lambda r, v: r.oftp_session(v.id),
     Draft: lambda r, v: r.draft(v.id),
     User: lambda r, v: r.user(v.id),
     OneTimeLink: lambda r, v: r.find_link(v.digest),

@@ -7,6 +7,7 @@ from typing import Final
 
 from counterseal.domain.community import CommunityRules, CutoverRule, HandlingMode
 from counterseal.domain.usage import Protocol
+from counterseal.domain.virtual_file import check_name
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import AgreementId, CommunityId, PartnerId, StationId
 from counterseal.kernel.keys import Digest, KeyTransport
@@ -146,6 +147,8 @@ class OFTP2Terms:
     tls: bool = True
     ssid_code: str
     """The partner's SSIDCODE: the identification code of its node."""
+    our_ssid_code: str = ""
+    """Our SSIDCODE where the station is a sub-station of another node; empty: the station's identity."""
     our_password_sealed: str = ""
     their_password_sealed: str = ""
     secure_authentication: bool = False
@@ -167,6 +170,10 @@ class OFTP2Terms:
     parallel_sessions: int = 1
     dataset_names: tuple[str, ...] = ()
     """Patterns of virtual file dataset names that are accepted; empty: all."""
+    dataset_name: str = ""
+    """Of files that bring none; empty: made from the file name."""
+    hold_receipts: bool = False
+    """A person decides between EERP and NERP for every received file."""
     strict: bool = False
     first_exchange: bool = False
     """An SCX Request may start the relationship (product.md section 2)."""
@@ -186,6 +193,8 @@ class OFTP2Terms:
             raise InvalidAgreement(
                 f"the credit of {self.credit} is outside 2 to 999 (RFC 5024 5.3.2; 1 deadlocks some peers)"
             )
+        if self.dataset_name:
+            check_name(self.dataset_name)
         if not 1 <= self.cipher_suite <= 6:
             raise InvalidAgreement(f"cipher suite {self.cipher_suite:02d} is not one of 01 to 06")
 

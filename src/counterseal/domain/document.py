@@ -5,9 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from counterseal.domain.virtual_file import VirtualFile
 from counterseal.kernel.conversation import Table, next_state
 from counterseal.kernel.finding import Finding
-from counterseal.kernel.ids import AgreementId, BlobId, CommunityId, DocumentId, Fingerprint, MessageRowId
+from counterseal.kernel.ids import AgreementId, BlobId, CommunityId, DocumentId, Fingerprint, MessageRowId, SessionId
 
 
 class Direction(StrEnum):
@@ -64,6 +65,8 @@ class Document:
     subject: str = ""
     address: str = ""
     """Out: where it goes instead of the agreement's address (a CEM ResponseURL); empty: the agreement's."""
+    virtual_file: VirtualFile | None = None
+    """OFTP2: its name and format there; ``None``: it goes over AS2."""
     created_by: str
     created_at: datetime
     settled_at: datetime | None = None
@@ -293,3 +296,5 @@ class Transfer:
     """One sentence."""
     remote: str
     """Address of the other side."""
+    session_id: SessionId | None = None
+    """The OFTP2 session that it was part of."""

@@ -15,8 +15,10 @@ from counterseal.domain.document import Direction, Document, DocumentKind, Docum
 from counterseal.domain.draft import Draft
 from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate
+from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Retry
@@ -30,9 +32,11 @@ from counterseal.kernel.ids import (
     Fingerprint,
     KeyId,
     ListenerId,
+    MessageRowId,
     OfferedCertificateId,
     OfferId,
     PartnerId,
+    SessionId,
     StationId,
     TrustRequestId,
     UserId,
@@ -79,12 +83,18 @@ Entity = (
     | Document
     | Message
     | Transfer
+    | RestartPosition
+    | OwedReceipt
+    | OFTPSession
     | Draft
     | User
     | OneTimeLink
     | BrowserSession
     | ApiToken
 )
+
+
+Removable = Draft | BrowserSession | Partner | Agreement | Station | Community | RestartPosition | OwedReceipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +135,11 @@ class Reader(Port):
     ) -> list[Agreement]: ...
     def agreement(self, agreement_id: AgreementId) -> Agreement: ...
     def find_agreement(self, station_id: StationId, partner_identity: str) -> Agreement | None: ...
+    def find_agreements_of_node(self, ssid_code: str) -> list[Agreement]:
+        """OFTP2: those whose partner says this SSIDCODE, of every community."""
+
+    def agreements_over(self, protocol: Protocol) -> list[Agreement]:
+        """Of every community."""
 
     def certificates(self, community_id: CommunityId, *, side: Side | None = None) -> list[HeldCertificate]:
         """By end of validity, earliest first."""
@@ -206,6 +221,30 @@ class Reader(Port):
 
     def find_receipts(self, agreement_id: AgreementId, *, direction: Direction, refers_to: str) -> list[Message]: ...
     def transfers(self, document_id: DocumentId) -> list[Transfer]: ...
+    def message(self, message_id: MessageRowId) -> Message: ...
+    def waiting_documents(self, agreement_ids: Collection[AgreementId], *, limit: int) -> list[Document]:
+        """Outbound, queued or being sent; oldest first."""
+
+    def find_restart_position(
+        self, direction: Direction, agreement_id: AgreementId, wire_id: str
+    ) -> RestartPosition | None: ...
+    def restart_positions(self, *, before: datetime) -> list[RestartPosition]:
+        """Those that nobody has moved since."""
+
+    def owed_receipts(self, agreement_ids: Collection[AgreementId], *, held: bool, limit: int) -> list[OwedReceipt]: ...
+    def find_owed_receipt(self, document_id: DocumentId) -> OwedReceipt | None: ...
+    def oftp_sessions(
+        self, *, community_id: CommunityId | None, window: Window, agreement_id: AgreementId | None = None
+    ) -> list[OFTPSession]:
+        """Newest first; with a community also those of strangers."""
+
+    def oftp_session(self, session_id: SessionId) -> OFTPSession: ...
+    def open_oftp_sessions(self) -> list[OFTPSession]:
+        """Those that nobody has recorded the end of: under way, or cut off with their process."""
+
+    def transfers_of_session(self, session_id: SessionId) -> list[Transfer]:
+        """Oldest first."""
+
     def draft(self, draft_id: DraftId) -> Draft: ...
     def expired_drafts(self, now: datetime) -> list[Draft]: ...
     def users(self) -> list[User]: ...
@@ -236,7 +275,7 @@ class Writer(Reader, Port):
     def put(self, *entities: Entity) -> None:
         """Inserts or replaces by identity. Raises ``Conflict`` for a taken unique value."""
 
-    def remove(self, *entities: Draft | BrowserSession | Partner | Agreement | Station | Community) -> None: ...
+    def remove(self, *entities: Removable) -> None: ...
     def enqueue(self, *rows: Work) -> None:
         """Stores rows whose ``key`` is new; others are left as they are."""
 
@@ -303,6 +342,10 @@ class BlobWriter(Port):
     def commit(self) -> BlobId:
         """Durable on disk when it returns."""
 
+    def keep(self) -> BlobId:
+        """Makes durable what was written so far and lets it outlast a crash: ``Blobs.resume`` continues it. The writer stays
+        open; once kept, ``abort`` leaves it there."""
+
     def abort(self) -> None:
         """Idempotent; also after commit it only does nothing."""
 
@@ -314,9 +357,15 @@ class Blobs(Port):
     def read(self, blob_id: BlobId, *, offset: int = 0) -> Iterator[bytes]:
         """Chunks of at most 256 KiB. Raises ``BlobUnavailable`` when it is not there."""
 
+    def resume(self, blob_id: BlobId, *, size: int, max_bytes: int | None) -> BlobWriter:
+        """Continues an unfinished payload that was kept, behind its first ``size`` octets. Raises ``BlobUnavailable``."""
+
+    def read_kept(self, blob_id: BlobId, *, size: int) -> Iterator[bytes]:
+        """The first ``size`` octets of an unfinished payload. Raises ``BlobUnavailable`` when there are not as many."""
+
     def size(self, blob_id: BlobId) -> int: ...
     def delete(self, blob_id: BlobId) -> None:
-        """Idempotent."""
+        """Idempotent; an unfinished payload that was kept too."""
 
     def sweep(self, *, older_than: datetime) -> int:
         """Removes unfinished writes that a crash left behind; how many."""

@@ -2,6 +2,7 @@
 
     blobs/
       incoming/<random>          being written; nobody reads here, a crash leaves it behind, ``sweep`` removes it
+      kept/<random>              unfinished, but kept: what is in front of the last ``keep`` outlasts a crash
       ab/ab12...ef               committed
 
 A commit is: fsync of the file, rename into its folder, fsync of that folder. The rename is what makes the payload exist, and only the
@@ -28,6 +29,7 @@ from counterseal.kernel.ids import BlobId
 CHUNK_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _INCOMING: Final = "incoming"
+_KEPT: Final = "kept"
 
 
 class BlobClosed(CallerFault):
@@ -51,16 +53,31 @@ def _sync_folder(path: Path) -> None:
 class FolderBlobWriter:
     """One payload on its way; used by one thread at a time."""
 
-    def __init__(self, root: Path, *, max_bytes: int | None) -> None:
+    def __init__(self, root: Path, *, max_bytes: int | None, kept: str = "", size: int = 0) -> None:
         self._root = root
         self._max_bytes = max_bytes
-        self._size = 0
-        self._name = os.urandom(16).hex()
-        self._path = root / _INCOMING / self._name
+        self._size = size
+        self._name = kept or os.urandom(16).hex()
+        self._kept = bool(kept)
+        self._path = root / (_KEPT if kept else _INCOMING) / self._name
         try:
-            self._descriptor: int | None = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            self._descriptor: int | None = os.open(
+                self._path, os.O_WRONLY if kept else os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600
+            )
+            if kept:
+                self._continue_at(size)
         except OSError as error:
             raise _unavailable("be written", error) from error
+
+    def _continue_at(self, size: int) -> None:
+        """Behind what was kept for sure; what a crash left behind that is written again."""
+        assert self._descriptor is not None
+        if os.fstat(self._descriptor).st_size < size:
+            os.close(self._descriptor)
+            self._descriptor = None
+            raise BlobUnavailable("less of the unfinished payload is there than was kept")
+        os.ftruncate(self._descriptor, size)
+        os.lseek(self._descriptor, 0, os.SEEK_END)
 
     @property
     def size(self) -> int:
@@ -99,11 +116,28 @@ class FolderBlobWriter:
         self._descriptor = None
         return BlobId(self._name)
 
+    def keep(self) -> BlobId:
+        if self._descriptor is None:
+            raise BlobClosed("the payload is committed or given up already")
+        try:
+            os.fsync(self._descriptor)
+            if not self._kept:
+                target = self._root / _KEPT / self._name
+                self._path.rename(target)
+                self._path, self._kept = target, True
+                _sync_folder(target.parent)
+        except OSError as error:
+            self.abort()
+            raise _unavailable("keep the payload", error) from error
+        return BlobId(self._name)
+
     def abort(self) -> None:
         if self._descriptor is None:
             return
         os.close(self._descriptor)
         self._descriptor = None
+        if self._kept:
+            return
         with suppress(OSError):  # what stays is a leftover; the sweep takes it
             self._path.unlink()
 
@@ -117,6 +151,7 @@ class FolderBlobs:
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_folders()
+            (root / _KEPT).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise _unavailable("be opened", error) from error
 
@@ -151,6 +186,21 @@ class FolderBlobs:
             raise _unavailable("be read", error) from error
         return _Chunks(descriptor, offset)
 
+    def resume(self, blob_id: BlobId, *, size: int, max_bytes: int | None) -> FolderBlobWriter:
+        self._path(blob_id)
+        return FolderBlobWriter(self._root, max_bytes=max_bytes, kept=blob_id, size=size)
+
+    def read_kept(self, blob_id: BlobId, *, size: int) -> Iterator[bytes]:
+        self._path(blob_id)
+        try:
+            descriptor = os.open(self._root / _KEPT / blob_id, os.O_RDONLY)
+        except OSError as error:
+            raise BlobUnavailable("the unfinished payload is not there any more") from error
+        if os.fstat(descriptor).st_size < size:
+            os.close(descriptor)
+            raise BlobUnavailable("less of the unfinished payload is there than was kept")
+        return _Chunks(descriptor, 0, size)
+
     def size(self, blob_id: BlobId) -> int:
         try:
             return self._path(blob_id).stat().st_size
@@ -162,6 +212,7 @@ class FolderBlobs:
     def delete(self, blob_id: BlobId) -> None:
         try:
             self._path(blob_id).unlink(missing_ok=True)
+            (self._root / _KEPT / blob_id).unlink(missing_ok=True)
         except OSError as error:
             raise _unavailable("remove a payload", error) from error
 
@@ -183,9 +234,10 @@ class FolderBlobs:
 class _Chunks:
     """Reads on; closes the file at its end, at an error, or when nobody asks any more."""
 
-    def __init__(self, descriptor: int, offset: int) -> None:
+    def __init__(self, descriptor: int, offset: int, limit: int | None = None) -> None:
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._file.seek(offset)
+        self._left = limit
 
     def __iter__(self) -> "_Chunks":
         return self
@@ -194,13 +246,15 @@ class _Chunks:
         if self._file.closed:
             raise StopIteration
         try:
-            chunk = self._file.read(CHUNK_BYTES)
+            chunk = self._file.read(CHUNK_BYTES if self._left is None else min(CHUNK_BYTES, self._left))
         except OSError as error:
             self._file.close()
             raise _unavailable("be read", error) from error
         if not chunk:
             self._file.close()
             raise StopIteration
+        if self._left is not None:
+            self._left -= len(chunk)
         return chunk
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy import RowMapping, Table
 
 from counterseal.adapters.storage import schema
-from counterseal.domain.agreement import Agreement
+from counterseal.domain.agreement import Agreement, OFTP2Terms
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.certificate import HeldCertificate, SealedKey
 from counterseal.domain.community import Community, Partner, Station
@@ -28,8 +28,10 @@ from counterseal.domain.document import Document, Message, Transfer
 from counterseal.domain.draft import Draft
 from counterseal.domain.exchange import Exchange
 from counterseal.domain.offer import Offer, OfferedCertificate
+from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.work import Work
 from counterseal.kernel.clock import utc
 from counterseal.kernel.x509 import Certificate
@@ -147,10 +149,15 @@ def _held_columns() -> dict[str, Callable[[HeldCertificate], Any]]:
     return {"fingerprint": lambda held: held.fingerprint, "not_after": lambda held: held.certificate.not_after}
 
 
+def _node(agreement: Agreement) -> str | None:
+    """The partner's SSIDCODE, by which a session finds its agreements."""
+    return agreement.terms.ssid_code if isinstance(agreement.terms, OFTP2Terms) else None
+
+
 COMMUNITY: Final = Codec(Community, schema.communities, ("id",))
 STATION: Final = Codec(Station, schema.stations, ("id",))
 PARTNER: Final = Codec(Partner, schema.partners, ("id",))
-AGREEMENT: Final = Codec(Agreement, schema.agreements, ("id",))
+AGREEMENT: Final = Codec(Agreement, schema.agreements, ("id",), {"node": _node})
 CERTIFICATE: Final = Codec(HeldCertificate, schema.certificates, ("community_id", "fingerprint"), _held_columns())
 KEY: Final = Codec(SealedKey, schema.keys, ("id",))
 ASSIGNMENT: Final = Codec(Assignment, schema.assignments, ("id",))
@@ -161,6 +168,9 @@ OFFERED: Final = Codec(OfferedCertificate, schema.offered_certificates, ("id",))
 DOCUMENT: Final = Codec(Document, schema.documents, ("id",))
 MESSAGE: Final = Codec(Message, schema.messages, ("id",))
 TRANSFER: Final = Codec(Transfer, schema.transfers, ("message_id", "started_at"))
+RESTART_POSITION: Final = Codec(RestartPosition, schema.restart_positions, ("direction", "agreement_id", "wire_id"))
+OWED_RECEIPT: Final = Codec(OwedReceipt, schema.owed_receipts, ("document_id",))
+OFTP_SESSION: Final = Codec(OFTPSession, schema.oftp_sessions, ("id",))
 DRAFT: Final = Codec(Draft, schema.drafts, ("id",))
 USER: Final = Codec(User, schema.users, ("id",))
 LINK: Final = Codec(OneTimeLink, schema.one_time_links, ("digest",))
@@ -185,6 +195,9 @@ ENTITIES: Final[dict[type, Codec[Any]]] = {
         DOCUMENT,
         MESSAGE,
         TRANSFER,
+        RESTART_POSITION,
+        OWED_RECEIPT,
+        OFTP_SESSION,
         DRAFT,
         USER,
         LINK,

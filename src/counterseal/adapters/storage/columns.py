@@ -70,5 +70,5 @@ def at(name: str, *, null: bool = False) -> Column[Any]:
     return Column(name, Instant, nullable=null)
 
 
-def json_text(name: str) -> Column[Any]:
-    return Column(name, _JSON, nullable=False)
+def json_text(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, JSON(none_as_null=True) if null else _JSON, nullable=null)

@@ -1,15 +1,17 @@
 """Reads of one transaction: configuration, certificates and people here, conversations and documents in ``records.py``."""
 
-from collections.abc import Collection
+import functools
+from collections.abc import Callable, Collection, Hashable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Select, select
+from sqlalchemy import ColumnElement, Connection, Executable, Select, Table, bindparam, select
 from sqlalchemy.engine import CursorResult
 
 from counterseal.adapters.storage import codec, faults, schema
 from counterseal.adapters.storage.codec import Codec
+from counterseal.adapters.storage.memory import Memory, assignments_key
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.certificate import HeldCertificate, SealedKey
@@ -61,10 +63,25 @@ def values_of(members: Collection[StrEnum]) -> list[str]:
 class Reads:
     """What every reader stands on: one connection inside one transaction."""
 
-    def __init__(self, connection: Connection, *, locks: bool) -> None:
+    def __init__(self, connection: Connection, *, locks: bool, memory: Memory) -> None:
         self._connection = connection
         self._locks = locks
+        self._memory = memory
+        self._token: str | None = None
+        """``None``: not read yet; empty: nothing is taken from memory in this transaction."""
         self._over = ""
+
+    def _remembered(self, key: Hashable, load: Callable[[], Value]) -> Value:
+        """What memory holds for this generation of the configuration, else what ``load`` reads."""
+        token = self._read_token()
+        return self._memory.recall(token, key, load) if token else load()
+
+    def _read_token(self) -> str:
+        if self._token is None:
+            self._token = "" if self._locks else self._execute(_TOKEN).scalar() or ""
+        elif self._over:
+            raise TransactionOver(self._over)
+        return self._token
 
     def _execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         if self._over:
@@ -84,13 +101,20 @@ class Reads:
         return None if row is None else kind.value(row)
 
     def _by_id(self, kind: Codec[Value], identity: str) -> Value:
-        query = select(kind.table).where(kind.table.c.id == identity)
-        if self._locks:
-            query = query.with_for_update()
-        row = self._execute(query).mappings().first()
+        row = self._execute(_row_by_id(kind.table, self._locks), {"identity": identity}).mappings().first()
         if row is None:
             raise NotFound(f"there is no {kind.table.name[:-1].replace('_', ' ')} with the id {identity!r}")
         return kind.value(row)
+
+
+_TOKEN = select(schema.generation.c.token).where(schema.generation.c.id == 1)
+
+
+@functools.cache
+def _row_by_id(table: Table, locks: bool) -> Select[Any]:
+    """Built once: SQLAlchemy takes longer to build this statement than SQLite to answer it."""
+    query = select(table).where(table.c.id == bindparam("identity"))
+    return query.with_for_update() if locks else query
 
 
 class Configuration(Reads):
@@ -100,7 +124,7 @@ class Configuration(Reads):
         return self._list(codec.COMMUNITY, order=(schema.communities.c.name,))
 
     def community(self, community_id: CommunityId) -> Community:
-        return self._by_id(codec.COMMUNITY, community_id)
+        return self._remembered(community_id, lambda: self._by_id(codec.COMMUNITY, community_id))
 
     def find_community(self, slug: str) -> Community | None:
         return self._find(codec.COMMUNITY, schema.communities.c.slug == slug)
@@ -109,18 +133,21 @@ class Configuration(Reads):
         return self._list(codec.STATION, schema.stations.c.community_id == community_id)
 
     def station(self, station_id: StationId) -> Station:
-        return self._by_id(codec.STATION, station_id)
+        return self._remembered(station_id, lambda: self._by_id(codec.STATION, station_id))
 
     def find_station(self, protocol: Protocol, identity: str) -> Station | None:
         columns = schema.stations.c
-        return self._find(codec.STATION, columns.protocol == protocol.value, columns.identity == identity)
+        return self._remembered(
+            (protocol, identity),
+            lambda: self._find(codec.STATION, columns.protocol == protocol.value, columns.identity == identity),
+        )
 
     def partners(self, community_id: CommunityId) -> list[Partner]:
         columns = schema.partners.c
         return self._list(codec.PARTNER, columns.community_id == community_id, order=(columns.name,))
 
     def partner(self, partner_id: PartnerId) -> Partner:
-        return self._by_id(codec.PARTNER, partner_id)
+        return self._remembered(partner_id, lambda: self._by_id(codec.PARTNER, partner_id))
 
     def find_partner(self, community_id: CommunityId, slug: str) -> Partner | None:
         columns = schema.partners.c
@@ -145,13 +172,22 @@ class Configuration(Reads):
         return self._list(codec.AGREEMENT, *where)
 
     def agreement(self, agreement_id: AgreementId) -> Agreement:
-        return self._by_id(codec.AGREEMENT, agreement_id)
+        return self._remembered(agreement_id, lambda: self._by_id(codec.AGREEMENT, agreement_id))
 
     def find_agreement(self, station_id: StationId, partner_identity: str) -> Agreement | None:
         columns = schema.agreements.c
-        return self._find(
-            codec.AGREEMENT, columns.station_id == station_id, columns.partner_identity == partner_identity
+        return self._remembered(
+            (station_id, partner_identity),
+            lambda: self._find(
+                codec.AGREEMENT, columns.station_id == station_id, columns.partner_identity == partner_identity
+            ),
         )
+
+    def find_agreements_of_node(self, ssid_code: str) -> list[Agreement]:
+        return self._list(codec.AGREEMENT, schema.agreements.c.node == ssid_code)
+
+    def agreements_over(self, protocol: Protocol) -> list[Agreement]:
+        return self._list(codec.AGREEMENT, schema.agreements.c.protocol == protocol.value)
 
     def certificates(self, community_id: CommunityId, *, side: Side | None = None) -> list[HeldCertificate]:
         columns = schema.certificates.c
@@ -162,10 +198,15 @@ class Configuration(Reads):
 
     def find_certificate(self, community_id: CommunityId, fingerprint: Fingerprint) -> HeldCertificate | None:
         columns = schema.certificates.c
-        return self._find(codec.CERTIFICATE, columns.community_id == community_id, columns.fingerprint == fingerprint)
+        return self._remembered(
+            (community_id, fingerprint),
+            lambda: self._find(
+                codec.CERTIFICATE, columns.community_id == community_id, columns.fingerprint == fingerprint
+            ),
+        )
 
     def key(self, key_id: KeyId) -> SealedKey:
-        return self._by_id(codec.KEY, key_id)
+        return self._remembered(key_id, lambda: self._by_id(codec.KEY, key_id))
 
     def assignments(
         self,
@@ -191,7 +232,13 @@ class Configuration(Reads):
         if states is not None:
             where.append(columns.state.in_(values_of(states)))
         query = select(schema.assignments).where(*where).order_by(columns.created_at.desc(), columns.seq.desc())
-        return self._values(codec.ASSIGNMENT, query)
+        whole_agreement = states is None and [c for c, wanted in equal.items() if wanted is not None] == [
+            columns.agreement_id
+        ]
+        if not whole_agreement:
+            return self._values(codec.ASSIGNMENT, query)
+        key = assignments_key(agreement_id)
+        return list(self._remembered(key, lambda: tuple(self._values(codec.ASSIGNMENT, query))))
 
     def draft(self, draft_id: DraftId) -> Draft:
         return self._by_id(codec.DRAFT, draft_id)

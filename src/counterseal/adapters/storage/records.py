@@ -11,7 +11,9 @@ from counterseal.domain.audit import SealedEntry
 from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState, Message, MessageKind, Transfer
 from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate
+from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.work import Work, WorkKind, WorkState
 from counterseal.engine.ports import Window
 from counterseal.kernel.ids import (
@@ -20,8 +22,10 @@ from counterseal.kernel.ids import (
     DocumentId,
     ExchangeId,
     Fingerprint,
+    MessageRowId,
     OfferedCertificateId,
     OfferId,
+    SessionId,
     TrustRequestId,
 )
 
@@ -184,6 +188,72 @@ class Documents(Reads):
     def transfers(self, document_id: DocumentId) -> list[Transfer]:
         columns = schema.transfers.c
         return self._list(codec.TRANSFER, columns.document_id == document_id, order=(columns.started_at,))
+
+
+class Files(Reads):
+    """What OFTP2 sessions move, leave behind and owe."""
+
+    def waiting_documents(self, agreement_ids: Collection[AgreementId], *, limit: int) -> list[Document]:
+        columns = schema.documents.c
+        query = (
+            select(schema.documents)
+            .where(columns.agreement_id.in_(list(agreement_ids)), schema.WAITING_OUT)
+            .order_by(columns.created_at, columns.seq)
+            .limit(limit)
+        )
+        return self._values(codec.DOCUMENT, query)
+
+    def find_restart_position(
+        self, direction: Direction, agreement_id: AgreementId, wire_id: str
+    ) -> RestartPosition | None:
+        columns = schema.restart_positions.c
+        return self._find(
+            codec.RESTART_POSITION,
+            columns.direction == direction.value,
+            columns.agreement_id == agreement_id,
+            columns.wire_id == wire_id,
+        )
+
+    def restart_positions(self, *, before: datetime) -> list[RestartPosition]:
+        return self._list(codec.RESTART_POSITION, schema.restart_positions.c.at < before)
+
+    def owed_receipts(self, agreement_ids: Collection[AgreementId], *, held: bool, limit: int) -> list[OwedReceipt]:
+        columns = schema.owed_receipts.c
+        query = (
+            select(schema.owed_receipts)
+            .where(columns.agreement_id.in_(list(agreement_ids)), columns.held == held)
+            .order_by(columns.seq)
+            .limit(limit)
+        )
+        return self._values(codec.OWED_RECEIPT, query)
+
+    def find_owed_receipt(self, document_id: DocumentId) -> OwedReceipt | None:
+        return self._find(codec.OWED_RECEIPT, schema.owed_receipts.c.document_id == document_id)
+
+    def message(self, message_id: MessageRowId) -> Message:
+        return self._by_id(codec.MESSAGE, message_id)
+
+    def oftp_sessions(
+        self, *, community_id: CommunityId | None, window: Window, agreement_id: AgreementId | None = None
+    ) -> list[OFTPSession]:
+        columns = schema.oftp_sessions.c
+        query = select(schema.oftp_sessions)
+        if community_id is not None:
+            query = query.where(or_(columns.community_id == community_id, columns.community_id.is_(None)))
+        if agreement_id is not None:
+            query = query.where(columns.agreement_id == agreement_id)
+        query = query.order_by(columns.started_at.desc(), columns.seq.desc())
+        return self._values(codec.OFTP_SESSION, paged(query, window))
+
+    def oftp_session(self, session_id: SessionId) -> OFTPSession:
+        return self._by_id(codec.OFTP_SESSION, session_id)
+
+    def open_oftp_sessions(self) -> list[OFTPSession]:
+        return self._list(codec.OFTP_SESSION, schema.oftp_sessions.c.ended_at.is_(None))
+
+    def transfers_of_session(self, session_id: SessionId) -> list[Transfer]:
+        columns = schema.transfers.c
+        return self._list(codec.TRANSFER, columns.session_id == session_id, order=(columns.started_at,))
 
 
 class Trails(Reads):

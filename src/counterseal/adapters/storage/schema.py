@@ -24,15 +24,19 @@ from counterseal.adapters.storage.tables_held import (
     users,
 )
 from counterseal.adapters.storage.tables_talk import (
+    WAITING_OUT,
     documents,
     exchanges,
     messages,
     offered_certificates,
     offers,
+    oftp_sessions,
+    owed_receipts,
+    restart_positions,
     transfers,
     trust_requests,
 )
-from counterseal.adapters.storage.tables_work import FREE, HELD, UNSEALED, WAITING, audit, work
+from counterseal.adapters.storage.tables_work import FREE, HELD, UNSEALED, WAITING, audit, generation, work
 
 __all__ = [
     "FREE",
@@ -41,6 +45,7 @@ __all__ = [
     "SCHEMA",
     "UNSEALED",
     "WAITING",
+    "WAITING_OUT",
     "Instant",
     "agreements",
     "api_tokens",
@@ -52,12 +57,16 @@ __all__ = [
     "documents",
     "drafts",
     "exchanges",
+    "generation",
     "keys",
     "messages",
     "offered_certificates",
     "offers",
+    "oftp_sessions",
     "one_time_links",
+    "owed_receipts",
     "partners",
+    "restart_positions",
     "stations",
     "transfers",
     "trust_requests",

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 from counterseal.adapters.storage import chain, faults, migrate, outbox
 from counterseal.adapters.storage.databases import Database, PostgreSQL, SQLite
+from counterseal.adapters.storage.memory import Memory
 from counterseal.adapters.storage.writer import SQLReader, SQLWriter
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine.ports import StoreUnavailable
@@ -52,6 +53,7 @@ class SQLStore:
         """Opens the database and brings its tables up to date. Raises ``StoreUnavailable``."""
         self._database = _database(url)
         self._inside = threading.local()
+        self._memory = Memory()
         try:
             with self._database.opening() as connection, faults.mapped():
                 migrate.bring_up_to_date(connection)
@@ -77,7 +79,7 @@ class SQLStore:
     @contextmanager
     def read(self) -> Iterator[SQLReader]:
         with self._alone_in_thread(), self._database.reading() as connection:
-            reader = SQLReader(connection, locks=False)
+            reader = SQLReader(connection, locks=False, memory=self._memory)
             try:
                 yield reader
             finally:
@@ -86,7 +88,7 @@ class SQLStore:
     @contextmanager
     def write(self) -> Iterator[SQLWriter]:
         with self._alone_in_thread(), self._database.writing() as connection:
-            writer = SQLWriter(connection, locks=self._database.locks_rows)
+            writer = SQLWriter(connection, locks=self._database.locks_rows, memory=self._memory)
             try:
                 yield writer
                 writer.ensure_whole()

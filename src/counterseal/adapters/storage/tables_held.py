@@ -70,8 +70,10 @@ agreements = Table(
     json_text("seen"),
     words("cem_capability"),
     at("created_at"),
+    words("node", null=True),
     UniqueConstraint("id"),
     UniqueConstraint("station_id", "partner_identity"),
+    Index(None, "node"),
     Index(None, "community_id"),
     Index(None, "partner_id"),
 )

@@ -1,6 +1,8 @@
 """Tables of what happens: trust requests, exchanges, offers, documents and what carries them."""
 
-from sqlalchemy import Index, Table, UniqueConstraint
+from typing import Final
+
+from sqlalchemy import Index, Table, UniqueConstraint, text
 
 from counterseal.adapters.storage.columns import SCHEMA, at, flag, json_text, number, octets, seq, words
 
@@ -124,9 +126,21 @@ documents = Table(
     number("tries"),
     words("reason"),
     json_text("findings"),
+    json_text("virtual_file", null=True),
     UniqueConstraint("id"),
     Index(None, "community_id", "created_at", "seq"),
     Index(None, "agreement_id", "created_at", "seq"),
+)
+WAITING_OUT: Final = text("documents.direction = 'out' AND documents.state IN ('queued', 'sending')")
+_WAITING_OUT_INDEX: Final = text("direction = 'out' AND state IN ('queued', 'sending')")
+# What a session has to send, without touching what was sent before.
+Index(
+    "ix_documents_waiting_out",
+    documents.c.agreement_id,
+    documents.c.created_at,
+    documents.c.seq,
+    sqlite_where=_WAITING_OUT_INDEX,
+    postgresql_where=_WAITING_OUT_INDEX,
 )
 
 messages = Table(
@@ -172,6 +186,65 @@ transfers = Table(
     words("status"),
     words("detail"),
     words("remote"),
+    words("session_id", null=True),
     UniqueConstraint("message_id", "started_at"),
     Index(None, "document_id"),
+    Index(None, "session_id"),
+)
+
+restart_positions = Table(
+    "restart_positions",
+    SCHEMA,
+    seq(),
+    words("direction"),
+    words("agreement_id"),
+    words("wire_id"),
+    words("blob", null=True),
+    number("octets"),
+    number("records"),
+    words("shape"),
+    at("at"),
+    UniqueConstraint("direction", "agreement_id", "wire_id"),
+)
+
+owed_receipts = Table(
+    "owed_receipts",
+    SCHEMA,
+    seq(),
+    words("document_id"),
+    words("agreement_id"),
+    words("message_id", null=True),
+    flag("held"),
+    at("created_at"),
+    UniqueConstraint("document_id"),
+    Index(None, "agreement_id"),
+)
+
+oftp_sessions = Table(
+    "oftp_sessions",
+    SCHEMA,
+    seq(),
+    words("id"),
+    words("community_id", null=True),
+    words("agreement_id", null=True),
+    flag("we_called"),
+    words("remote"),
+    words("partner_code"),
+    words("tls"),
+    flag("authenticated"),
+    at("started_at"),
+    at("ended_at", null=True),
+    words("outcome"),
+    words("reason"),
+    words("detail"),
+    number("files_sent"),
+    number("files_received"),
+    number("receipts_sent"),
+    number("receipts_received"),
+    number("octets_sent"),
+    number("octets_received"),
+    json_text("findings"),
+    UniqueConstraint("id"),
+    Index(None, "started_at"),
+    Index(None, "agreement_id", "started_at"),
 )

@@ -74,3 +74,11 @@ Index(
     sqlite_where=text("sequence IS NULL"),
     postgresql_where=text("sequence IS NULL"),
 )
+
+generation = Table(
+    "generation",
+    SCHEMA,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    words("token"),
+)
+"""One row: the token of ``memory.py``."""

@@ -1,6 +1,7 @@
 """Writes of one transaction."""
 
 import functools
+import secrets
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -11,19 +12,19 @@ from sqlalchemy.engine import CursorResult
 
 from counterseal.adapters.storage import chain, codec, faults, outbox, schema
 from counterseal.adapters.storage.reader import Configuration, TransactionOver
-from counterseal.adapters.storage.records import Conversations, Documents, Trails
+from counterseal.adapters.storage.records import Conversations, Documents, Files, Trails
+from counterseal.adapters.storage.memory import Memory
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.audit import AuditEvent
+from counterseal.domain.certificate import HeldCertificate, SealedKey
 from counterseal.domain.community import Community, Partner, Station
-from counterseal.domain.draft import Draft
-from counterseal.domain.people import BrowserSession
 from counterseal.domain.work import Work, WorkKind, WorkState
-from counterseal.engine.ports import Conflict, Entity
+from counterseal.engine.ports import Conflict, Entity, Removable
 from counterseal.kernel.errors import Fault
 
 
-class SQLReader(Configuration, Conversations, Documents, Trails):
+class SQLReader(Configuration, Conversations, Documents, Files, Trails):
     """Every read of the port."""
 
     def close(self) -> None:
@@ -48,6 +49,14 @@ def _enqueue(dialect: str) -> Executable:
     return statement.on_conflict_do_nothing(index_elements=["key"])  # type: ignore[no-any-return]
 
 
+@functools.cache
+def _new_token(dialect: str) -> Executable:
+    statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(schema.generation)
+    return statement.on_conflict_do_update(index_elements=["id"], set_={"token": statement.excluded.token})  # type: ignore[no-any-return]
+
+
+CONFIGURATION: Final = (Community, Station, Partner, Agreement, HeldCertificate, SealedKey, Assignment)
+"""What ``memory.py`` remembers."""
 _RECORD: Final = insert(schema.audit)
 
 
@@ -59,9 +68,10 @@ def _order(entity: Entity) -> int:
 class SQLWriter(SQLReader):
     """One write transaction. After a conflict it takes nothing any more and cannot be committed."""
 
-    def __init__(self, connection: Connection, *, locks: bool) -> None:
-        super().__init__(connection, locks=locks)
+    def __init__(self, connection: Connection, *, locks: bool, memory: Memory) -> None:
+        super().__init__(connection, locks=locks, memory=memory)
         self._dialect = connection.dialect.name
+        self._changed = False
 
     def _execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         try:
@@ -76,11 +86,27 @@ class SQLWriter(SQLReader):
             raise TransactionOver(self._over)
 
     def put(self, *entities: Entity) -> None:
+        self._note_changes(entities)
         for kind, group in groupby(sorted(entities, key=_order), key=type):
             rows = [codec.ENTITIES[kind].row(entity) for entity in group]
             self._execute(_upsert(kind, self._dialect), rows[0] if len(rows) == 1 else rows)
 
-    def remove(self, *entities: Draft | BrowserSession | Partner | Agreement | Station | Community) -> None:
+    def _note_changes(self, entities: tuple[object, ...]) -> None:
+        """The configuration is another one from here on, for us and, once this is committed, for everybody."""
+        if self._changed or not any(isinstance(e, CONFIGURATION) for e in entities):
+            return
+        token = self._read_token()
+        if token and all(
+            isinstance(e, Assignment) and self._memory.only_seen(token, e)
+            for e in entities
+            if isinstance(e, CONFIGURATION)
+        ):
+            return
+        self._changed, self._token = True, ""
+        self._execute(_new_token(self._dialect), {"id": 1, "token": secrets.token_hex(16)})
+
+    def remove(self, *entities: Removable) -> None:
+        self._note_changes(entities)
         for entity in entities:
             kind: codec.Codec[Any] = codec.ENTITIES[type(entity)]
             self._refuse_while_referred_to(kind, entity)

@@ -181,6 +181,11 @@ OFTP2: Final = Block(
         Field(name="tls", kind=Flag(), text="TLS; off: plain.", default="true"),
         Field(name="ssid_code", kind=ODETTE_CODE, text="The partner's SSIDCODE.", required=True),
         Field(
+            name="our_ssid_code",
+            kind=ODETTE_CODE,
+            text="Our SSIDCODE where the station is a sub-station; absent: the station's identity.",
+        ),
+        Field(
             name="our_password", kind=SECRET, text="SSIDPSWD that we send; absent: what is stored is kept.", terms=False
         ),
         Field(
@@ -222,6 +227,17 @@ OFTP2: Final = Block(
             name="dataset_names",
             kind=Many(of=Text(expected="a pattern of a dataset name", lowest=1, highest=26)),
             text="Accepted dataset names; absent: all.",
+        ),
+        Field(
+            name="dataset_name",
+            kind=Text(expected="1 to 26 of A-Z 0-9 / - . & ( )", pattern=r"[A-Z0-9/.&()-]{1,26}"),
+            text="Of files that bring none; absent: made from the file name.",
+        ),
+        Field(
+            name="hold_receipts",
+            kind=Flag(),
+            text="A person decides between EERP and NERP for every received file.",
+            default="false",
         ),
         Field(name="strict", kind=Flag(), text="No leniencies.", default="false"),
         Field(name="first_exchange", kind=Flag(), text="An SCX Request may start the relationship.", default="false"),

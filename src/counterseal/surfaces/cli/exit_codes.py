@@ -30,6 +30,7 @@ class Exit(IntEnum):
 STATUS: Final[Mapping[str, Exit]] = {
     "kernel.invalid-instant": Exit.REFUSED,
     "domain.invalid-agreement": Exit.REFUSED,
+    "domain.invalid-virtual-file": Exit.REFUSED,
     "domain.invalid-transition": Exit.CONFLICT,
     "people.not-allowed": Exit.NOT_ALLOWED,
     "people.sign-in-refused": Exit.NOT_ALLOWED,
