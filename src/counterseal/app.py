@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import logging
 import os
 import secrets
@@ -9,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,20 +25,35 @@ from starlette.routing import Mount
 from counterseal import __version__
 from counterseal.adapters.backend import FolderBackend
 from counterseal.adapters.blobs import FolderBlobs
-from counterseal.adapters.http import HTTPPoster
+from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.http.listener import PublicListener
 from counterseal.adapters.storage import SQLStore
 from counterseal.adapters.vault import FileVault
 from counterseal.engine import people
 from counterseal.engine.ports import Ports
 from counterseal.engine.worker import Worker
+from counterseal.kernel.errors import EnvironmentFault
 from counterseal.settings import LogFormat, Settings
+from counterseal.surfaces.cli.faults import FileTrouble
 from counterseal.surfaces.cli.wake import WakeClient
 from counterseal.surfaces.web import one_time_path
 
 PRODUCT: Final = f"counterseal:{__version__}"
 GRACE_SECONDS: Final = 30
 """How long what is in flight may take after SIGTERM."""
+LISTEN_BACKLOG: Final = 2048
+
+
+class AddressUnavailable(EnvironmentFault):
+    """A listener cannot have its address: it is taken, not of this machine, or needs more rights."""
+
+    code = "gateway.address-unavailable"
+
+
+class AlreadyServed(EnvironmentFault):
+    """Another gateway process serves this data directory."""
+
+    code = "gateway.already-served"
 
 
 class SystemClock:
@@ -62,13 +79,29 @@ class SystemEntropy:
 
 
 def open_ports(settings: Settings) -> Ports:
-    """Everything that the engine touches, over one data directory. A server on it is woken through its socket."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Everything that the engine touches, over one data directory. A server on it is woken through its socket. Raises
+    ``FileTrouble``, ``VaultLocked``, ``StoreUnavailable``."""
+    with _files_of(settings):
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _opened(settings)
+
+
+@contextlib.contextmanager
+def _files_of(settings: Settings) -> Iterator[None]:
+    """What the file system says to a start is a sentence for its operator."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or settings.data_dir
+        raise FileTrouble(f"{place} cannot be used: {error.strerror or error}") from error
+
+
+def _opened(settings: Settings) -> Ports:
     return Ports(
         store=SQLStore(settings.store_url),
         blobs=FolderBlobs(settings.data_dir / "payloads"),
         vault=FileVault.open(settings.data_dir, settings.vault_passphrase()),
-        poster=HTTPPoster(),
+        poster=DeferredPoster(),
         backend=FolderBackend(settings.inbox),
         clock=SystemClock(),
         entropy=SystemEntropy(),
@@ -85,14 +118,31 @@ def close_ports(ports: Ports) -> None:
         ports.store.close()
 
 
-def serve(settings: Settings) -> None:
-    """Runs the gateway until SIGTERM or SIGINT; what is in flight is finished."""
+def serve(settings: Settings, *, loaded: Callable[[], None]) -> None:
+    """Runs the gateway until SIGTERM or SIGINT; what is in flight is finished. ``loaded`` is called once before it listens.
+    Raises also ``AddressUnavailable``, ``AlreadyServed``."""
     _set_up_log(settings.log_format)
     ports = open_ports(settings)
     try:
-        asyncio.run(_Process(settings, ports).run())
+        with contextlib.ExitStack() as until_the_end:
+            with _files_of(settings):
+                until_the_end.enter_context(_alone(settings.data_dir))
+                process = _Process(settings, ports)
+            loaded()
+            asyncio.run(process.run())
     finally:
         close_ports(ports)
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Two processes under one node's name would give back each other's claims, and so send twice."""
+    with (data_dir / "serve.lock").open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyServed(f"another gateway process serves {data_dir}: stop it first") from error
+        yield
 
 
 def _set_up_log(form: LogFormat) -> None:
@@ -105,12 +155,21 @@ def _set_up_log(form: LogFormat) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if form is LogFormat.JSON else []),
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.basicConfig(handlers=[_IntoTheLog()], level=logging.WARNING)
+
+
+class _IntoTheLog(logging.Handler):
+    """What libraries tell Python's own log, in the form of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        more = {"exc_info": record.exc_info} if record.exc_info else {}
+        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **more)
 
 
 def _node(data_dir: Path) -> str:
@@ -139,6 +198,8 @@ class _Process:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ports = replace(ports, wake=self._wake)
         self._worker = Worker(self._ports, node=_node(settings.data_dir), log=self._log)
+        self._public = _Server(_config(self._public_application()))
+        self._private = _Server(_config(self._private_application()))
 
     def _wake(self) -> None:
         """From any thread."""
@@ -150,31 +211,39 @@ class _Process:
         stopping = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, stopping.set)
-        public = _Server(_config(self._public()))
-        private = _Server(_config(self._private()))
-        public_socket = _bound(self._settings.public_host, self._settings.public_port)
-        private_socket = _bound(self._settings.private_host, self._settings.private_port)
-        with _wake_socket(self._loop, self._settings.wake_path, self._worker):
-            listeners = [
-                asyncio.create_task(public.serve(sockets=[public_socket])),
-                asyncio.create_task(private.serve(sockets=[private_socket])),
+        with (
+            _listening(self._settings.public_host, self._settings.public_port, "public") as public,
+            _listening(self._settings.private_host, self._settings.private_port, "private") as private,
+            _wake_socket(self._settings.wake_path, self._worker, self._log),
+        ):
+            parts = [
+                asyncio.create_task(self._public.serve(sockets=[public])),
+                asyncio.create_task(self._private.serve(sockets=[private])),
+                asyncio.create_task(self._worker.run()),
             ]
-            working = asyncio.create_task(self._worker.run())
-            self._announce(public_socket, private_socket)
+            self._announce(public, private)
             ended = asyncio.create_task(stopping.wait())
-            await asyncio.wait([*listeners, working, ended], return_when=asyncio.FIRST_COMPLETED)
-            public.should_exit = private.should_exit = True
-            self._worker.stop()
-            await asyncio.wait([*listeners, working], timeout=GRACE_SECONDS)
+            await asyncio.wait([*parts, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
-        if isinstance(self._ports.poster, HTTPPoster):
+            await self._finish(parts)
+        if isinstance(self._ports.poster, DeferredPoster):
             await self._ports.poster.close()
         self._info("gateway.stopped")
 
-    def _public(self) -> Any:
+    async def _finish(self, parts: "list[asyncio.Task[None]]") -> None:
+        """Nothing new begins; what is in flight ends. Raises what a part broke on."""
+        self._public.should_exit = self._private.should_exit = True
+        self._worker.stop()
+        done, late = await asyncio.wait(parts, timeout=GRACE_SECONDS)
+        if late:
+            self._log("gateway.cut-off", detail=f"not everything ended within {GRACE_SECONDS} seconds")
+        for part in done:
+            part.result()
+
+    def _public_application(self) -> Any:
         return PublicListener(self._ports, max_bytes=self._settings.maximum_message_bytes, log=self._log)
 
-    def _private(self) -> Any:
+    def _private_application(self) -> Any:
         from counterseal.surfaces.api import create_api
         from counterseal.surfaces.web import create_console
 
@@ -189,9 +258,11 @@ class _Process:
         """Where it listens, for people and programs: on standard output, one fact a line; and the first administrator's link."""
         print(f"public listener http://{_address(public)}", flush=True)
         print(f"private listener http://{_address(private)}", flush=True)
-        secret = people.first_start_link(self._ports)
+        secret = people.first_start_link(self._ports, only_once=True)
         if secret is not None:
             print(f"first administrator: http://{_address(private)}{one_time_path(secret)}", flush=True)
+        elif people.nobody_is_here(self._ports):
+            print("nobody can sign in yet: 'counterseal user first-link' makes another link", flush=True)
         self._info("gateway.started", public=_address(public), private=_address(private), pid=str(os.getpid()))
 
 
@@ -200,6 +271,7 @@ def _config(application: Any) -> uvicorn.Config:
         application,
         http="h11",  # older AS2 products fold headers, which faster parsers refuse (architecture.md section 4)
         loop="asyncio",
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -211,13 +283,27 @@ def _config(application: Any) -> uvicorn.Config:
     )
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
-    bound.setblocking(False)
-    return bound
+@contextlib.contextmanager
+def _listening(host: str, port: int, which: str) -> Iterator[socket.socket]:
+    """Connections queue up from here on. Raises ``AddressUnavailable``."""
+    reasons = {
+        errno.EADDRINUSE: "the port is taken by another program",
+        errno.EACCES: "this port needs more rights",
+        errno.EADDRNOTAVAIL: "this machine does not have the address",
+    }
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+            bound.listen(LISTEN_BACKLOG)
+        except OSError as error:
+            reason = reasons.get(error.errno or 0, error.strerror or str(error))
+            setting = f"--{which}-host" if error.errno == errno.EADDRNOTAVAIL else f"--{which}-port"
+            raise AddressUnavailable(
+                f"the {which} listener cannot have {host}:{port}: {reason}; choose another with {setting}"
+            ) from error
+        bound.setblocking(False)
+        yield bound
 
 
 def _address(bound: socket.socket) -> str:
@@ -227,26 +313,29 @@ def _address(bound: socket.socket) -> str:
 
 
 @contextlib.contextmanager
-def _wake_socket(loop: asyncio.AbstractEventLoop, path: Path, worker: Worker) -> Iterator[None]:
-    """Where commands on the same machine tell that there is work."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
-    receiving = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    receiving.bind(str(path))
-    path.chmod(0o600)
-    receiving.setblocking(False)
+def _wake_socket(path: Path, worker: Worker, log: Callable[..., None]) -> Iterator[None]:
+    """Where commands on the same machine tell that there is work. Without it they wait for the worker's next look."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiving:
+        try:
+            path.unlink(missing_ok=True)
+            receiving.bind(str(path))
+            path.chmod(0o600)
+        except OSError as error:  # a path of more than 107 bytes, or a file system without sockets
+            log("wake.unavailable", detail=f"commands cannot wake this process: {error.strerror or error}")
+            yield
+            return
+        receiving.setblocking(False)
 
-    def heard() -> None:
-        with contextlib.suppress(BlockingIOError):
-            while receiving.recv(64):
-                pass
-        worker.wake()
+        def heard() -> None:
+            with contextlib.suppress(BlockingIOError):
+                while receiving.recv(64):
+                    pass
+            worker.wake()
 
-    loop.add_reader(receiving, heard)
-    try:
-        yield
-    finally:
-        loop.remove_reader(receiving)
-        receiving.close()
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        loop.add_reader(receiving, heard)
+        try:
+            yield
+        finally:
+            loop.remove_reader(receiving)
+            path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import pytest
 
 from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.http.outgoing import InvalidHeader, WrongBodySize
-from counterseal.adapters.http.poster import HTTPPoster, failure
+from counterseal.adapters.http.poster import failure
 from counterseal.engine.ports import BlobUnavailable, PostFailed, PostRequest
 from tests import builders as b
 
@@ -89,8 +89,8 @@ class Answering:
 
 
 @pytest.fixture
-async def poster() -> AsyncIterator[HTTPPoster]:
-    made = HTTPPoster()
+async def poster() -> AsyncIterator[DeferredPoster]:
+    made = DeferredPoster()
     yield made
     await made.close()
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ def request(port: int, body: bytes = b"payload", **changes: Any) -> PostRequest:
     return PostRequest(**(made | changes))
 
 
-async def fails(poster: HTTPPoster, wanted: PostRequest) -> str:
+async def fails(poster: DeferredPoster, wanted: PostRequest) -> str:
     with pytest.raises(PostFailed) as caught:
         await poster.post(wanted)
     assert "/" not in caught.value.detail.replace("http or https", "")
@@ -120,7 +120,7 @@ async def fails(poster: HTTPPoster, wanted: PostRequest) -> str:
 # what leaves us
 
 
-async def test_the_request_is_what_was_asked_for_and_nothing_else(poster: HTTPPoster) -> None:
+async def test_the_request_is_what_was_asked_for_and_nothing_else(poster: DeferredPoster) -> None:
     peer = Answering()
     async with server(peer) as port:
         answer = await poster.post(request(port))
@@ -138,7 +138,7 @@ async def test_the_request_is_what_was_asked_for_and_nothing_else(poster: HTTPPo
     assert (answer.status, answer.body, answer.remote) == (200, b"ok", f"127.0.0.1:{port}")
 
 
-async def test_header_order_spelling_and_octets_are_kept(poster: HTTPPoster) -> None:
+async def test_header_order_spelling_and_octets_are_kept(poster: DeferredPoster) -> None:
     peer = Answering()
     headers = (
         ("AS2-Version", "1.2"),
@@ -186,7 +186,7 @@ async def test_header_order_spelling_and_octets_are_kept(poster: HTTPPoster) -> 
         ("Connection", "close"),
     ],
 )
-async def test_a_header_that_breaks_the_message_open_never_leaves(poster: HTTPPoster, name: str, value: str) -> None:
+async def test_a_header_that_breaks_the_message_open_never_leaves(poster: DeferredPoster, name: str, value: str) -> None:
     peer = Answering()
     async with server(peer) as port:
         with pytest.raises(InvalidHeader):
@@ -196,7 +196,7 @@ async def test_a_header_that_breaks_the_message_open_never_leaves(poster: HTTPPo
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 262_144, 262_145, 3_000_000])
-async def test_bodies_of_any_size_arrive_whole(poster: HTTPPoster, size: int, chunked: bool) -> None:
+async def test_bodies_of_any_size_arrive_whole(poster: DeferredPoster, size: int, chunked: bool) -> None:
     content = (bytes(range(251)) * (size // 251 + 1))[:size]
     pieces = [content[at : at + 70_000] for at in range(0, size, 70_000)]
     peer = Answering()
@@ -208,7 +208,7 @@ async def test_bodies_of_any_size_arrive_whole(poster: HTTPPoster, size: int, ch
     assert (b"\r\nContent-Length: %d\r\n" % size in head) != chunked
 
 
-async def test_the_body_is_drawn_in_threads_and_its_iterator_closed(poster: HTTPPoster) -> None:
+async def test_the_body_is_drawn_in_threads_and_its_iterator_closed(poster: DeferredPoster) -> None:
     threads: set[int] = set()
     closed: list[bool] = []
 
@@ -232,7 +232,7 @@ async def test_the_body_is_drawn_in_threads_and_its_iterator_closed(poster: HTTP
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("announced", [5, 900_000, 1_100_000])
 async def test_a_body_of_another_size_is_our_fault_and_never_passes_for_whole(
-    poster: HTTPPoster, announced: int, chunked: bool
+    poster: DeferredPoster, announced: int, chunked: bool
 ) -> None:
     peer = Answering()
     async with server(peer) as port:
@@ -243,7 +243,7 @@ async def test_a_body_of_another_size_is_our_fault_and_never_passes_for_whole(
 
 
 @pytest.mark.parametrize("at", [0, 9])
-async def test_a_payload_that_cannot_be_read_is_told_as_such(poster: HTTPPoster, at: int) -> None:
+async def test_a_payload_that_cannot_be_read_is_told_as_such(poster: DeferredPoster, at: int) -> None:
     def body() -> Iterator[bytes]:
         for number in range(10):
             if number == at:
@@ -258,7 +258,7 @@ async def test_a_payload_that_cannot_be_read_is_told_as_such(poster: HTTPPoster,
     assert peer.connections == (0 if at == 0 else 1)
 
 
-async def test_basic_authentication_is_sent_in_utf_8(poster: HTTPPoster) -> None:
+async def test_basic_authentication_is_sent_in_utf_8(poster: DeferredPoster) -> None:
     peer = Answering()
     async with server(peer) as port:
         await poster.post(request(port, basic=("ali", "gr\u00fc\u00df:e")))
@@ -266,7 +266,7 @@ async def test_basic_authentication_is_sent_in_utf_8(poster: HTTPPoster) -> None
     assert b"\r\nAuthorization: Basic " + expected + b"\r\n" in peer.requests[0][0]
 
 
-async def test_the_path_is_sent_as_it_was_agreed(poster: HTTPPoster) -> None:
+async def test_the_path_is_sent_as_it_was_agreed(poster: DeferredPoster) -> None:
     peer = Answering()
     async with server(peer) as port:
         await poster.post(request(port, url=f"http://127.0.0.1:{port}/a%2Fb/..%20/%C3%BC?x=%41&y=a+b"))
@@ -276,7 +276,7 @@ async def test_the_path_is_sent_as_it_was_agreed(poster: HTTPPoster) -> None:
 
 
 async def test_environment_variables_do_not_send_it_elsewhere(
-    poster: HTTPPoster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    poster: DeferredPoster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -292,7 +292,7 @@ async def test_environment_variables_do_not_send_it_elsewhere(
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 400, 401, 404, 413, 500, 503])
-async def test_any_status_is_an_answer_and_no_redirect_is_followed(poster: HTTPPoster, status: int) -> None:
+async def test_any_status_is_an_answer_and_no_redirect_is_followed(poster: DeferredPoster, status: int) -> None:
     length = b"" if status == 204 else b"Content-Length: 0\r\n"
     peer = Answering(b"HTTP/1.1 %d X\r\nLocation: http://127.0.0.1:1/\r\n%s\r\n" % (status, length))
     async with server(peer) as port:
@@ -300,14 +300,14 @@ async def test_any_status_is_an_answer_and_no_redirect_is_followed(poster: HTTPP
     assert (answer.status, len(peer.requests)) == (status, 1)
 
 
-async def test_answer_headers_come_in_order_with_their_octets(poster: HTTPPoster) -> None:
+async def test_answer_headers_come_in_order_with_their_octets(poster: DeferredPoster) -> None:
     peer = Answering(b'HTTP/1.1 200 OK\r\nAS2-From: "B \xfc"\r\nx-a: 1\r\nX-A:2\r\nContent-Length: 0\r\n\r\n')
     async with server(peer) as port:
         answer = await poster.post(request(port))
     assert answer.headers == (("AS2-From", '"B \xfc"'), ("x-a", "1"), ("X-A", "2"), ("Content-Length", "0"))
 
 
-async def test_a_folded_answer_header_is_read(poster: HTTPPoster) -> None:
+async def test_a_folded_answer_header_is_read(poster: DeferredPoster) -> None:
     """RFC 9112 5.2; older AS2 products fold Content-Type in synchronous receipts."""
     folded = b'Content-Type: multipart/report;\r\n report-type=disposition-notification;\r\n\tboundary="x"\r\n'
     peer = Answering(b"HTTP/1.1 200 OK\r\n" + folded + b"Content-Length: 2\r\n\r\nok")
@@ -331,7 +331,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_an_answer_is_read_however_it_is_framed(poster: HTTPPoster, name: str, at_once: bool) -> None:
+async def test_an_answer_is_read_however_it_is_framed(poster: DeferredPoster, name: str, at_once: bool) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_all(reader)
         octets = ANSWERS[name]
@@ -346,13 +346,13 @@ async def test_an_answer_is_read_however_it_is_framed(poster: HTTPPoster, name: 
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 10001\r\n\r\n", b"\r\n"])
-async def test_an_answer_that_is_too_large_is_cut_off(poster: HTTPPoster, framing: bytes) -> None:
+async def test_an_answer_that_is_too_large_is_cut_off(poster: DeferredPoster, framing: bytes) -> None:
     peer = Answering(b"HTTP/1.1 200 OK\r\n" + framing + bytes(10_001), close=True)
     async with server(peer) as port:
         assert await fails(poster, request(port)) == "malformed"
 
 
-async def test_an_answer_of_just_the_limit_is_taken(poster: HTTPPoster) -> None:
+async def test_an_answer_of_just_the_limit_is_taken(poster: DeferredPoster) -> None:
     peer = Answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + bytes(10_000))
     async with server(peer) as port:
         assert len((await poster.post(request(port))).body) == 10_000
@@ -369,7 +369,7 @@ async def test_an_answer_of_just_the_limit_is_taken(poster: HTTPPoster) -> None:
     ],
     ids=["another protocol", "length is no number", "two lengths", "chunk size is no number", "endless header"],
 )
-async def test_what_is_no_http_is_malformed(poster: HTTPPoster, octets: bytes) -> None:
+async def test_what_is_no_http_is_malformed(poster: DeferredPoster, octets: bytes) -> None:
     async with server(Answering(octets, close=True)) as port:
         assert await fails(poster, request(port)) == "malformed"
 
@@ -377,12 +377,12 @@ async def test_what_is_no_http_is_malformed(poster: HTTPPoster, octets: bytes) -
 @pytest.mark.parametrize(
     "octets", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"]
 )
-async def test_a_connection_closed_before_the_whole_answer_is_closed(poster: HTTPPoster, octets: bytes) -> None:
+async def test_a_connection_closed_before_the_whole_answer_is_closed(poster: DeferredPoster, octets: bytes) -> None:
     async with server(Answering(octets, close=True)) as port:
         assert await fails(poster, request(port)) == "closed"
 
 
-async def test_a_reset_is_closed(poster: HTTPPoster) -> None:
+async def test_a_reset_is_closed(poster: DeferredPoster) -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_all(reader)
         raw = writer.get_extra_info("socket")
@@ -392,7 +392,7 @@ async def test_a_reset_is_closed(poster: HTTPPoster) -> None:
         assert await fails(poster, request(port)) == "closed"
 
 
-async def test_a_kept_connection_is_used_again(poster: HTTPPoster) -> None:
+async def test_a_kept_connection_is_used_again(poster: DeferredPoster) -> None:
     peer = Answering()
     async with server(peer) as port:
         for _ in range(3):
@@ -401,7 +401,7 @@ async def test_a_kept_connection_is_used_again(poster: HTTPPoster) -> None:
     assert (peer.connections, len(peer.requests)) == (1, 3)
 
 
-async def test_a_kept_connection_that_breaks_is_told_and_not_tried_again(poster: HTTPPoster) -> None:
+async def test_a_kept_connection_that_breaks_is_told_and_not_tried_again(poster: DeferredPoster) -> None:
     """The peer reads the second request on the same connection and closes: it may have taken it."""
     heads: list[bytes] = []
 
@@ -416,7 +416,7 @@ async def test_a_kept_connection_that_breaks_is_told_and_not_tried_again(poster:
     assert len(heads) == 2
 
 
-async def test_an_early_refusal_of_a_large_body_is_an_answer(poster: HTTPPoster) -> None:
+async def test_an_early_refusal_of_a_large_body_is_an_answer(poster: DeferredPoster) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -432,25 +432,25 @@ async def test_an_early_refusal_of_a_large_body_is_an_answer(poster: HTTPPoster)
 # connections
 
 
-async def test_nobody_listening_is_refused(poster: HTTPPoster) -> None:
+async def test_nobody_listening_is_refused(poster: DeferredPoster) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         assert await fails(poster, request(port)) == "refused"
 
 
-async def test_an_unknown_host_name_is_unreachable(poster: HTTPPoster) -> None:
+async def test_an_unknown_host_name_is_unreachable(poster: DeferredPoster) -> None:
     assert await fails(poster, request(1, url="http://no-such-host.invalid/")) == "unreachable"
 
 
 @pytest.mark.parametrize(
     "url", ["ftp://127.0.0.1/", "http://", "nonsense", "http://a:b@127.0.0.1/", "http://127.0.0.1:99999/"]
 )
-async def test_an_address_that_cannot_be_used_is_malformed(poster: HTTPPoster, url: str) -> None:
+async def test_an_address_that_cannot_be_used_is_malformed(poster: DeferredPoster, url: str) -> None:
     assert await fails_with_address(poster, request(1, url=url)) == "malformed"
 
 
-async def fails_with_address(poster: HTTPPoster, wanted: PostRequest) -> str:
+async def fails_with_address(poster: DeferredPoster, wanted: PostRequest) -> str:
     with pytest.raises(PostFailed) as caught:
         await poster.post(wanted)
     return caught.value.kind
@@ -459,7 +459,7 @@ async def fails_with_address(poster: HTTPPoster, wanted: PostRequest) -> str:
 SHORT = timedelta(milliseconds=150)
 
 
-async def test_a_peer_that_does_not_answer_times_out(poster: HTTPPoster) -> None:
+async def test_a_peer_that_does_not_answer_times_out(poster: DeferredPoster) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_all(reader)
         await asyncio.sleep(30)
@@ -468,7 +468,7 @@ async def test_a_peer_that_does_not_answer_times_out(poster: HTTPPoster) -> None
         assert await fails(poster, request(port, answer_timeout=SHORT, connect_timeout=SHORT)) == "timeout"
 
 
-async def test_a_peer_that_stops_in_the_answer_times_out(poster: HTTPPoster) -> None:
+async def test_a_peer_that_stops_in_the_answer_times_out(poster: DeferredPoster) -> None:
     async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_all(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -478,7 +478,7 @@ async def test_a_peer_that_stops_in_the_answer_times_out(poster: HTTPPoster) -> 
         assert await fails(poster, request(port, answer_timeout=SHORT, connect_timeout=SHORT)) == "timeout"
 
 
-async def test_a_peer_that_stops_taking_the_body_times_out(poster: HTTPPoster) -> None:
+async def test_a_peer_that_stops_taking_the_body_times_out(poster: DeferredPoster) -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         await asyncio.sleep(30)
@@ -489,7 +489,7 @@ async def test_a_peer_that_stops_taking_the_body_times_out(poster: HTTPPoster) -
         assert await fails(poster, wanted) == "timeout"
 
 
-async def test_a_slow_upload_that_goes_on_does_not_time_out(poster: HTTPPoster) -> None:
+async def test_a_slow_upload_that_goes_on_does_not_time_out(poster: DeferredPoster) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         left = 262_144 * 60
@@ -507,7 +507,7 @@ async def test_a_slow_upload_that_goes_on_does_not_time_out(poster: HTTPPoster) 
         assert asyncio.get_running_loop().time() - began > 0.55
 
 
-async def test_a_full_queue_of_connections_times_out_as_connecting(poster: HTTPPoster) -> None:
+async def test_a_full_queue_of_connections_times_out_as_connecting(poster: DeferredPoster) -> None:
     """A listener that accepts nobody: the kernel completes a few connections, the others wait."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -541,7 +541,7 @@ def minted_today(common_name: str, **changes: Any) -> b.Minted:
 
 
 async def test_a_private_root_and_a_pinned_leaf_are_trusted_and_nothing_else(
-    poster: HTTPPoster, tmp_path: Path
+    poster: DeferredPoster, tmp_path: Path
 ) -> None:
     root = b.mint_ca(now=datetime.now(UTC))
     leaf = minted_today("server", issuer=root, key=b.rsa_key(1), ip_addresses=["127.0.0.1"])
@@ -554,14 +554,14 @@ async def test_a_private_root_and_a_pinned_leaf_are_trusted_and_nothing_else(
         assert await fails(poster, request(port, url=url)) == "tls"
 
 
-async def test_a_certificate_for_another_host_is_refused(poster: HTTPPoster, tmp_path: Path) -> None:
+async def test_a_certificate_for_another_host_is_refused(poster: DeferredPoster, tmp_path: Path) -> None:
     leaf = minted_today("server", dns_names=["elsewhere.example"])
     async with server(Answering(), tls=tls_server(leaf, tmp_path)) as port:
         url = f"https://127.0.0.1:{port}/as2"
         assert await fails(poster, request(port, url=url, trust=(leaf.der,))) == "tls"
 
 
-async def test_tls_to_a_plain_listener_is_a_tls_failure(poster: HTTPPoster) -> None:
+async def test_tls_to_a_plain_listener_is_a_tls_failure(poster: DeferredPoster) -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(10)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -571,7 +571,7 @@ async def test_tls_to_a_plain_listener_is_a_tls_failure(poster: HTTPPoster) -> N
         assert await fails(poster, request(port, url=f"https://127.0.0.1:{port}/")) == "tls"
 
 
-async def test_trust_that_is_no_certificate_is_malformed(poster: HTTPPoster) -> None:
+async def test_trust_that_is_no_certificate_is_malformed(poster: DeferredPoster) -> None:
     wanted = request(1, url="https://127.0.0.1:1/", trust=(b"garbage",))
     assert await fails_with_address(poster, wanted) == "malformed"
 

@@ -30,6 +30,7 @@ from counterseal.kernel.ids import UserId
 FIRST_ADMINISTRATOR: Final = "first-administrator"
 SET_PASSWORD: Final = "set-password"  # noqa: S105  the name of a purpose, not a password
 SIGN_IN: Final = "sign-in"
+FIRST_LINK_MADE: Final = "people.first-start-link-made"
 
 LINK_LIFETIME: Final = {
     FIRST_ADMINISTRATOR: timedelta(hours=24),
@@ -103,14 +104,21 @@ class OpenLink:
 # first start and one-time links
 
 
-def first_start_link(ports: Ports) -> str | None:
-    """The secret of a link that creates the first administrator; ``None`` as soon as any user exists."""
+def nobody_is_here(ports: Ports) -> bool:
+    """Whether there is no user yet."""
+    with ports.store.read() as reader:
+        return not reader.users()
+
+
+def first_start_link(ports: Ports, *, only_once: bool = False) -> str | None:
+    """The secret of a link that creates the first administrator; ``None`` as soon as any user exists, and with ``only_once``
+    when such a link was made before: a start prints one only once, so that links do not gather in the logs."""
     now = ports.clock.now()
     with ports.store.write() as writer:
-        if writer.users():
+        if writer.users() or (only_once and writer.audit(window=Window(limit=1), event=FIRST_LINK_MADE)):
             return None
         secret = _put_link(ports, writer, user_id=None, purpose=FIRST_ADMINISTRATOR, now=now)
-        writer.record(_event(now, "system", "people.first-start-link-made", "people"))
+        writer.record(_event(now, "system", FIRST_LINK_MADE, "people"))
     ports.store.seal()
     return secret
 
