@@ -106,7 +106,7 @@ def test_layers_are_found_in_the_order_in_which_they_stand(form: tuple[bool, boo
 
 @pytest.mark.parametrize("digest", DIGESTS)
 @pytest.mark.parametrize("scheme", SIGNINGS)
-def test_every_digest_and_signature_scheme_verifies_with_its_mic(scheme: str, digest: Digest) -> None:
+def test_bis_4_every_digest_and_signature_scheme_verifies_with_its_mic(scheme: str, digest: Digest) -> None:
     chosen = SIGNINGS[scheme]
     plan = None if chosen is None else signing(digest=digest, scheme=chosen)
     receipt = wanted(micalgs=(digest,))
@@ -123,7 +123,7 @@ def test_every_digest_and_signature_scheme_verifies_with_its_mic(scheme: str, di
 @pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("encoding", [TransferEncoding.BINARY, TransferEncoding.BASE64])
-def test_every_cipher_and_key_transport_opens_with_the_key_that_was_used(
+def test_bis_5_every_cipher_and_key_transport_opens_with_the_key_that_was_used(
     transport: KeyTransport, cipher: str, encoding: TransferEncoding
 ) -> None:
     chosen, authenticated = CIPHERS[cipher]
