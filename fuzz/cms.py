@@ -106,3 +106,40 @@ def seeds() -> list[bytes]:
         (4, certs_only([ec.certificate_der])),
     ]
     return [bytes([reader, 0]) + message for reader, message in messages]
+
+
+def damage(seed: bytes, number: int) -> bytes:
+    """The seed with some octets changed, removed, doubled or moved; the same for the same number."""
+    import random
+
+    chance = random.Random(number)
+    octets = bytearray(seed)
+    for _ in range(chance.randrange(1, 5)):
+        at, length = chance.randrange(len(octets) + 1), chance.randrange(1, 60)
+        piece = octets[at : at + length]
+        match chance.randrange(5):
+            case 0:
+                octets[at : at + 1] = chance.randbytes(1)
+            case 1:
+                octets[at : at + 1] = bytes(
+                    [chance.choice([0x00, 0x04, 0x24, 0x30, 0x31, 0x7F, 0x80, 0x84, 0xA0, 0xFF])]
+                )
+            case 2:
+                del octets[at : at + length]
+            case 3:
+                octets[at:at] = piece * chance.randrange(1, 4)
+            case _:
+                where = chance.randrange(len(octets) + 1)
+                octets[where:where] = piece
+    return bytes(octets)
+
+
+if __name__ == "__main__":
+    import sys
+
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
+    all_seeds = seeds()
+    for number in range(rounds):
+        seed = all_seeds[number % len(all_seeds)]
+        fuzz(seed[:1] + bytes([(0, 1, 7, 100)[number % 4]]) + damage(seed[2:], number))
+    print(f"{rounds} inputs held")
