@@ -90,6 +90,11 @@ class Settings(BaseSettings):
         """The socket by which a command wakes the server's worker."""
         return self.data_dir / "wake.sock"
 
+    @property
+    def console_address_path(self) -> Path:
+        """Where a running server writes its console's address, so that links made by a command lead to it."""
+        return self.data_dir / "console-address"
+
     def vault_passphrase(self) -> str | None:
         """What opens the vault; ``None``: the key file. Raises ``OSError`` where the passphrase file cannot be read."""
         if self.passphrase is not None:

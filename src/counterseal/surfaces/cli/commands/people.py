@@ -1,6 +1,6 @@
 """``counterseal user`` and ``counterseal token``."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -8,6 +8,9 @@ from counterseal.domain.people import Permission, Role
 from counterseal.surfaces.cli.commands.arguments import group, opened
 from counterseal.surfaces.cli.output import Column, print_json, print_line, print_list, print_record
 from counterseal.surfaces.cli.session import Session, local_actor
+
+if TYPE_CHECKING:
+    from counterseal.settings import Settings
 
 user: Final = group("Who may sign in to the console.")
 token: Final = group("API tokens.")
@@ -163,10 +166,16 @@ def _switch(context: typer.Context, name: str, *, enabled: bool) -> None:
 
 
 def _link(session: Session, secret: str) -> dict[str, str]:
-    settings = session.settings()
-    host = settings.private_host if settings.private_host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104
-    shown = f"[{host}]" if ":" in host else host
-    return {"url": f"http://{shown}:{settings.private_port}/once/{secret}", "secret": secret}
+    return {"url": f"http://{_console_address(session.settings())}/once/{secret}", "secret": secret}
+
+
+def _console_address(settings: "Settings") -> str:
+    """As the server on this data directory wrote it down when it started; else where the settings put it."""
+    try:
+        return settings.console_address_path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        host = settings.private_host if settings.private_host not in {"0.0.0.0", "::"} else "127.0.0.1"  # noqa: S104
+        return f"[{host}]:{settings.private_port}" if ":" in host else f"{host}:{settings.private_port}"
 
 
 def _print_link(session: Session, secret: str, sentence: str) -> None:
