@@ -41,9 +41,10 @@ from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import answering, cem_inbound, receipts_inbound
 from counterseal.engine.answering import Answer
 from counterseal.engine.parts import Part, Parts
-from counterseal.engine.ports import Conflict, Ports, Writer
+from counterseal.engine.ports import Conflict, Ports, Reader, Writer
 from counterseal.engine.relationship import (
     Relationship,
+    around,
     certificates_of,
     decrypters_of,
     gather,
@@ -54,9 +55,9 @@ from counterseal.engine.translate import as2 as translate
 from counterseal.engine.translate import cem as translate_cem
 from counterseal.kernel.errors import PeerFault
 from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, Fingerprint, MessageRowId, OutboxId
+from counterseal.kernel.ids import BlobId, DocumentId, Fingerprint, MessageRowId, OutboxId
 from counterseal.kernel.keys import Decrypter, Digest, Signer
-from counterseal.kernel.x509 import Certificate
+from counterseal.kernel.x509 import Certificate, fingerprint_of
 from counterseal.protocols import as2
 from counterseal.protocols.as2 import MessageHead, OpenedMessage, Progress
 
@@ -64,11 +65,22 @@ ANSWER_LIMIT: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """The relationship that a message belongs to, with what opens and answers it."""
+
+    around: Relationship
+    keys: tuple[Decrypter, ...]
+    signers: tuple[Certificate, ...]
+    signer: Signer | None
+    """Of ours, for the receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The head of a message that may come in."""
+    """The head of a message that may come in, with the keys that may open it."""
 
     head: MessageHead
-    agreement_id: AgreementId
+    party: "Party"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +107,21 @@ def admit(ports: Ports, headers: tuple[tuple[str, str], ...]) -> Known | Answer:
     with ports.store.read() as reader:
         station = reader.find_station(Protocol.AS2, head.as2_to)
         agreement = reader.find_agreement(station.id, head.as2_from) if station is not None else None
-    decided = decide_head(Head(sender=head.as2_from, receiver=head.as2_to, station=station, agreement=agreement))
-    if isinstance(decided, Agreement):
-        return Known(head=head, agreement_id=decided.id)
+        decided = decide_head(Head(sender=head.as2_from, receiver=head.as2_to, station=station, agreement=agreement))
+        if isinstance(decided, Agreement):
+            return Known(head=head, party=_party(ports, reader, decided))
     _note_stranger(ports, head, decided, now)
     return answering.unsigned(ports, head, translate.fault_of(decided.code, decided.text), now)
+
+
+def _party(ports: Ports, reader: Reader, agreement: Agreement) -> Party:
+    found = around(reader, agreement)
+    return Party(
+        around=found,
+        keys=decrypters_of(ports, reader, found.acceptors(Side.OURS, Usage.ENCRYPT)),
+        signers=certificates_of(found.acceptors(Side.THEIRS, Usage.SIGN)),
+        signer=signer_of(ports, reader, found.producer(Side.OURS, Usage.SIGN)),
+    )
 
 
 def _note_stranger(ports: Ports, head: MessageHead, refused: Refused, now: datetime) -> None:
@@ -115,30 +137,10 @@ def _note_stranger(ports: Ports, head: MessageHead, refused: Refused, now: datet
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gathered:
-    around: Relationship
-    keys: tuple[Decrypter, ...]
-    signers: tuple[Certificate, ...]
-    signer: Signer | None
-    """Of ours, for the receipt."""
-
-
-def _gather(ports: Ports, agreement_id: AgreementId) -> _Gathered:
-    with ports.store.read() as reader:
-        found = gather(reader, agreement_id)
-        return _Gathered(
-            around=found,
-            keys=decrypters_of(ports, reader, found.acceptors(Side.OURS, Usage.ENCRYPT)),
-            signers=certificates_of(found.acceptors(Side.THEIRS, Usage.SIGN)),
-            signer=signer_of(ports, reader, found.producer(Side.OURS, Usage.SIGN)),
-        )
-
-
 def receive(ports: Ports, incoming: Incoming) -> Answer:
     """The answer to a whole message; everything that it says is durable. Raises only ``EnvironmentFault``, after which nothing
     of the message was kept and the sender will try again."""
-    gathered = _gather(ports, incoming.known.agreement_id)
+    gathered = incoming.known.party
     head = incoming.known.head
     if as2.is_receipt(head, _first(incoming.body())):
         body = b"".join(bytes(chunk) for chunk in incoming.body())
@@ -191,10 +193,10 @@ class _Taken:
     @property
     def recipient(self) -> Fingerprint | None:
         keys = self.progress.keys
-        return Certificate.parse(keys[0].certificate_der).fingerprint if keys else None
+        return fingerprint_of(keys[0].certificate_der) if keys else None
 
 
-def _open(ports: Ports, incoming: Incoming, gathered: _Gathered) -> _Taken:
+def _open(ports: Ports, incoming: Incoming, gathered: Party) -> _Taken:
     also: frozenset[Digest] = frozenset()
     terms = gathered.around.agreement.as2
     while True:
@@ -234,7 +236,7 @@ def _refused(progress: Progress, fault: PeerFault) -> _Taken:
     )
 
 
-def _taken(opened: OpenedMessage, sink: Parts, gathered: _Gathered) -> _Taken:
+def _taken(opened: OpenedMessage, sink: Parts, gathered: Party) -> _Taken:
     """The opened message; a certificate message is read here, because what it says may refuse all of it (channel M)."""
     parts = sink.keep()
     digest = sink.digest.hexdigest()
@@ -258,7 +260,7 @@ def _taken(opened: OpenedMessage, sink: Parts, gathered: _Gathered) -> _Taken:
     return replace(taken, package=package, kind=kind)
 
 
-def _record(ports: Ports, incoming: Incoming, gathered: _Gathered, taken: _Taken) -> Answer:
+def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken) -> Answer:
     """Decides and stores everything in one transaction. Raises ``Conflict`` when the same message is stored meanwhile."""
     now = ports.clock.now()
     wire = incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
@@ -350,7 +352,7 @@ def _again(
     ports: Ports,
     writer: Writer,
     incoming: Incoming,
-    gathered: _Gathered,
+    gathered: Party,
     taken: _Taken,
     duplicate: Duplicate,
     now: datetime,

@@ -157,6 +157,13 @@ class Certificate:
         return self.self_issued and self.issued_by(self)
 
 
+def fingerprint_of(der: bytes) -> Fingerprint:
+    """The identity of a certificate of which nothing else is needed; ``der`` must have no surplus octets."""
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(der)
+    return Fingerprint(digest.finalize().hex())
+
+
 def permits(certificate: Certificate, *bits: KeyUsageBit) -> bool:
     """Whether the key usage allows at least one of ``bits``; an absent extension allows everything."""
     return certificate.key_usage is None or any(bit in certificate.key_usage for bit in bits)
@@ -220,11 +227,9 @@ def _read(cls: type[Certificate], der: bytes, loaded: x509.Certificate) -> Certi
     algorithm, bits, curve = _key_facts(loaded)
     common = loaded.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     subject = name_text(loaded.subject)
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(der)
     return cls(
         der=der,
-        fingerprint=Fingerprint(digest.finalize().hex()),
+        fingerprint=fingerprint_of(der),
         subject=subject,
         issuer=name_text(loaded.issuer),
         serial=loaded.serial_number,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
 from counterseal.adapters.storage import chain, codec, schema
 from counterseal.adapters.storage.reader import Reads, paged, values_of
@@ -30,6 +30,23 @@ from counterseal.kernel.ids import (
 )
 
 _CHAIN_PAGE = 1000
+
+
+_M = schema.messages.c
+# Asked for with every message; built once.
+_MESSAGES_OF_DOCUMENT = (
+    select(schema.messages).where(_M.document_id == bindparam("document_id")).order_by(_M.at, _M.seq)
+)
+_MESSAGES_OF_WIRE_ID = (
+    select(schema.messages)
+    .where(
+        _M.wire_id == bindparam("wire_id"),
+        _M.agreement_id.is_not_distinct_from(bindparam("agreement_id")),
+        _M.direction == bindparam("direction"),
+        _M.kind == bindparam("kind"),
+    )
+    .order_by(_M.at, _M.seq)
+)
 
 
 class Conversations(Reads):
@@ -159,21 +176,19 @@ class Documents(Reads):
         return self._by_id(codec.DOCUMENT, document_id)
 
     def messages(self, document_id: DocumentId) -> list[Message]:
-        columns = schema.messages.c
-        return self._list(codec.MESSAGE, columns.document_id == document_id, order=(columns.at,))
+        rows = self._execute(_MESSAGES_OF_DOCUMENT, {"document_id": document_id}).mappings()
+        return [codec.MESSAGE.value(row) for row in rows]
 
     def find_messages(
         self, agreement_id: AgreementId | None, *, direction: Direction, kind: MessageKind, wire_id: str
     ) -> list[Message]:
-        columns = schema.messages.c
-        return self._list(
-            codec.MESSAGE,
-            columns.wire_id == wire_id,
-            columns.agreement_id == agreement_id,
-            columns.direction == direction.value,
-            columns.kind == kind.value,
-            order=(columns.at,),
-        )
+        wanted = {
+            "agreement_id": agreement_id,
+            "direction": direction.value,
+            "kind": kind.value,
+            "wire_id": wire_id,
+        }
+        return [codec.MESSAGE.value(row) for row in self._execute(_MESSAGES_OF_WIRE_ID, wanted).mappings()]
 
     def find_receipts(self, agreement_id: AgreementId, *, direction: Direction, refers_to: str) -> list[Message]:
         columns = schema.messages.c

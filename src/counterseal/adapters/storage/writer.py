@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 
 from counterseal.adapters.storage import chain, codec, faults, outbox, schema
+from counterseal.adapters.storage.memory import Memory
 from counterseal.adapters.storage.reader import Configuration, TransactionOver
 from counterseal.adapters.storage.records import Conversations, Documents, Files, Trails
-from counterseal.adapters.storage.memory import Memory
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.audit import AuditEvent

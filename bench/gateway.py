@@ -1,0 +1,176 @@
+"""Messages per second through real gateways: a receiver under a foreign load driver, and a pair that sends to each other.
+
+    python bench/gateway.py [--messages N] [--connections 16] [--pair N]
+
+10 KB documents, signed and encrypted (RSA-2048, AES-256-CBC, SHA-256), signed synchronous receipts, durable on both sides. The
+driver (``as2load.py``) builds its messages before the clock starts and shares no code with the gateway.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+COUNTERSEAL = str(Path(sys.executable).with_name("counterseal"))
+
+CONFIG = """\
+version: 1
+communities:
+  - slug: {me}
+    name: {me}
+    time_zone: Europe/Berlin
+    contact_email: edi@{me}.example
+    certificates:
+      - {{label: own, key_file: {me}.p12, password: {{env: BENCH_PASSWORD}}}}
+    stations:
+      - {{protocol: as2, identity: {me}, name: {me}, url: "http://127.0.0.1:{port}/as2", email: edi@{me}.example}}
+    partners:
+      - slug: {them}
+        name: {them}
+        certificates:
+          - {{label: {them}, file: {them}.cert.pem}}
+        agreements:
+          - station: {me}
+            partner_identity: {them}
+            as2: {{url: "http://127.0.0.1:{their_port}/as2", max_parallel: 16}}
+            assignments:
+              ours: {{sign: own, encrypt: own}}
+              theirs: {{sign: {them}, encrypt: {them}}}
+"""
+
+
+def run(*arguments, **more):
+    return subprocess.run(arguments, check=True, capture_output=True, text=True, **more).stdout
+
+
+class Gateway:
+    """One served gateway with its own data directory."""
+
+    def __init__(self, folder: Path, me: str, them: str, port: int, their_port: int) -> None:
+        self.data = folder / f"data-{me}"
+        self.port = port
+        config = folder / f"{me}.yaml"
+        config.write_text(CONFIG.format(me=me, them=them, port=port, their_port=their_port))
+        self.environment = {**os.environ, "BENCH_PASSWORD": "bench"}
+        run(COUNTERSEAL, "--data-dir", str(self.data), "apply", str(config), env=self.environment)
+        command = [COUNTERSEAL, "--data-dir", str(self.data), "serve"]
+        command += ["--public-host", "127.0.0.1", "--public-port", str(port), "--private-port", "0"]
+        self.log = (folder / f"{me}.log").open("w")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        assert self.process.stdout is not None
+        while "first administrator" not in self.process.stdout.readline():
+            assert self.process.poll() is None, "the gateway did not start"
+
+    def cli(self, *arguments: str) -> str:
+        return run(COUNTERSEAL, "--data-dir", str(self.data), "--json", *arguments, env=self.environment)
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_megabytes(self) -> float:
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(40)
+        self.log.close()
+
+
+def make_identities(folder: Path) -> None:
+    run(sys.executable, str(HERE / "as2load.py"), "gen-certs", str(folder), "--names", "a,b")
+    for name in ("a", "b"):
+        command = ["openssl", "pkcs12", "-export", "-inkey", f"{name}.key.pem", "-in", f"{name}.cert.pem"]
+        run(*command, "-out", f"{name}.p12", "-passout", "pass:bench", cwd=folder)
+
+
+def receiver(folder: Path, messages: int, connections: int) -> dict:
+    gateway = Gateway(folder, "b", "a", 17201, 17200)
+    try:
+        command = [sys.executable, str(HERE / "as2load.py"), "run", "--url", f"http://127.0.0.1:{gateway.port}/as2"]
+        command += ["--as2-from", "a", "--as2-to", "b", "--sign-key", "a.key.pem", "--sign-cert", "a.cert.pem"]
+        command += ["--encrypt-cert", "b.cert.pem", "-n", str(messages), "-c", str(connections), "--warmup", "200"]
+        command += ["--pid", str(gateway.process.pid), "--compact", "--check-after"]
+        result = json.loads(run(*command, cwd=folder).strip().splitlines()[-1])
+        result["peak_mb"] = gateway.peak_megabytes()
+        return result
+    finally:
+        gateway.stop()
+
+
+def pair(folder: Path, messages: int) -> dict:
+    sender = Gateway(folder / "p", "a", "b", 17210, 17211)
+    partner = Gateway(folder / "p", "b", "a", 17211, 17210)
+    try:
+        script = (
+            "import sys;from pathlib import Path;from counterseal.settings import Settings;from counterseal import app;"
+            "from counterseal.engine import documents;from counterseal.domain.people import Actor,Permission;"
+            f"s=Settings(data_dir=Path({str(sender.data)!r}));p=app.open_ports(s);"
+            "a=Actor(name='local:bench',permissions=frozenset(Permission));"
+            "r=p.store.read();t=r.__enter__();c=t.communities()[0];g=t.agreements(c.id)[0];r.__exit__(None,None,None);"
+            "body=(b\"UNB+UNOC:3'\"*1000)[:10240];"
+            f"[documents.send(p,a,g.id,content=(body,),file_name=f'o{{i}}.edi',content_type=None,subject=None) for i in range({messages})]"
+        )
+        started = time.perf_counter()
+        cpu = sender.cpu_seconds(), partner.cpu_seconds()
+        run(sys.executable, "-c", script, env=sender.environment)
+        queued = time.perf_counter() - started
+        while True:
+            states = json.loads(sender.cli("document", "list", "--state", "queued", "--limit", "1"))
+            rows = states if isinstance(states, list) else states["items"]
+            sending = json.loads(sender.cli("document", "list", "--state", "sending", "--limit", "1"))
+            rows += sending if isinstance(sending, list) else sending["items"]
+            if not rows or time.perf_counter() - started > 300:
+                break
+            time.sleep(0.3)
+        took = time.perf_counter() - started
+        return {
+            "messages": messages,
+            "queued_after_s": round(queued, 2),
+            "seconds": round(took, 2),
+            "per_second": round(messages / took, 1),
+            "sender_cpu_ms": round(1000 * (sender.cpu_seconds() - cpu[0]) / messages, 2),
+            "receiver_cpu_ms": round(1000 * (partner.cpu_seconds() - cpu[1]) / messages, 2),
+            "peak_mb": [round(sender.peak_megabytes()), round(partner.peak_megabytes())],
+        }
+    finally:
+        sender.stop()
+        partner.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--connections", type=int, nargs="*", default=[1, 8, 16, 64])
+    parser.add_argument("--pair", type=int, default=1500)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="counterseal-bench-") as name:
+        folder = Path(name)
+        make_identities(folder)
+        print("receiver, 10 KB signed+encrypted, signed sync MDN, durable before the MDN")
+        for connections in options.connections:
+            work = folder / f"c{connections}"
+            work.mkdir()
+            for file in folder.glob("*.p*"):
+                (work / file.name).write_bytes(file.read_bytes())
+            print(f"  {connections:3d} connections:", json.dumps(receiver(work, options.messages, connections)))
+        if options.pair:
+            (folder / "p").mkdir()
+            for file in folder.glob("*.p*"):
+                if file.is_file():
+                    (folder / "p" / file.name).write_bytes(file.read_bytes())
+            print("pair of gateways:", json.dumps(pair(folder, options.pair)))
+
+
+if __name__ == "__main__":
+    main()
