@@ -188,6 +188,23 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _LoadedMeanwhile:
+    """An ASGI application that is loaded in a thread while everything else runs already; its first requests wait for it."""
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load = load
+        self._loading: asyncio.Task[Any] | None = None
+
+    def begin(self) -> "asyncio.Task[Any]":
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+        return self._loading
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        application = await asyncio.shield(self.begin())
+        await application(scope, receive, send)
+
+
 class _Process:
     """Public listener, private listener and worker of one gateway."""
 
@@ -198,6 +215,7 @@ class _Process:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ports = replace(ports, wake=self._wake)
         self._worker = Worker(self._ports, node=_node(settings.data_dir), log=self._log)
+        self._api = _LoadedMeanwhile(self._load_api)
         self._public = _Server(_config(self._public_application()))
         self._private = _Server(_config(self._private_application()))
 
@@ -222,6 +240,7 @@ class _Process:
                 asyncio.create_task(self._worker.run()),
             ]
             self._announce(public, private)
+            self._api.begin()
             ended = asyncio.create_task(stopping.wait())
             await asyncio.wait([*parts, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
@@ -244,20 +263,24 @@ class _Process:
         return PublicListener(self._ports, max_bytes=self._settings.maximum_message_bytes, log=self._log)
 
     def _private_application(self) -> Any:
-        from counterseal.surfaces.api import create_api
         from counterseal.surfaces.web import create_console
 
-        api = create_api(
+        return Starlette(routes=[Mount("/api/v1", self._api), Mount("/", create_console(self._ports))])
+
+    def _load_api(self) -> Any:
+        from counterseal.surfaces.api import create_api
+
+        return create_api(
             self._ports,
             maximum_upload_bytes=self._settings.maximum_upload_bytes,
             maximum_request_bytes=self._settings.maximum_request_bytes,
         )
-        return Starlette(routes=[Mount("/api/v1", api), Mount("/", create_console(self._ports))])
 
     def _announce(self, public: socket.socket, private: socket.socket) -> None:
         """Where it listens, for people and programs: on standard output, one fact a line; and the first administrator's link."""
         print(f"public listener http://{_address(public)}", flush=True)
         print(f"private listener http://{_address(private)}", flush=True)
+        self._settings.console_address_path.write_text(_address(private), encoding="ascii")
         secret = people.first_start_link(self._ports, only_once=True)
         if secret is not None:
             print(f"first administrator: http://{_address(private)}{one_time_path(secret)}", flush=True)
