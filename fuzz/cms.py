@@ -33,7 +33,7 @@ from counterseal.protocols.cms import (
 LIMITS = replace(DEFAULT_LIMITS, free_inflation_bytes=1024 * 1024)
 HOLDERS: list[HeldKey] = [rsa_holder(), ec_holder()]
 CANDIDATES = [holder.certificate for holder in HOLDERS]
-DIGESTS = {
+DIGESTS: dict[Digest, bytes] = {
     digest: hashlib.new(digest.value.replace("-", ""), b"content").digest()
     for digest in Digest
     if digest is not Digest.MD5

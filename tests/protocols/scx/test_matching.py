@@ -124,6 +124,11 @@ def test_known_certificate_changes_nothing() -> None:
     assert found == Match(stored=stored[1], path=MatchPath.IDENTICAL, uses=frozenset({Use.SIGNING}))
 
 
+def test_certificate_that_is_stored_without_a_use_is_not_known_already() -> None:
+    """It was replaced: a match with no use left would be an acceptance of nothing."""
+    assert match(OLD, (Stored(certificate=OLD, uses=frozenset()),), None, rule=MatchRule.EXACT, uses=ALL) is None
+
+
 # ------------------------------------------------------------------------------------------------------------- narrowing
 
 
