@@ -20,6 +20,9 @@ PARALLEL: Final = 24
 """Rows under way at once: each holds a connection and at times a thread."""
 LOOK_EVERY: Final = timedelta(seconds=1)
 """A lost wake costs at most this."""
+GAP: Final = timedelta(milliseconds=20)
+"""Between two claims: what ends or is enqueued meanwhile shares one, because a claim is a transaction."""
+SEAL_EVERY: Final = timedelta(milliseconds=500)
 SWEEP_EVERY: Final = timedelta(minutes=10)
 BACKOFF: Final = tuple(timedelta(seconds=s) for s in (1, 2, 5, 15, 30, 60, 120, 300))
 """After a fault of our own environment (disk, database, backend): soon at first, then every five minutes until it is mended."""
@@ -74,17 +77,22 @@ class Worker:
 
     async def run(self) -> None:
         await asyncio.to_thread(self._ports.store.release, self._node)
-        sweeping = asyncio.create_task(self._sweep_now_and_then())
+        aside = [
+            asyncio.create_task(self._now_and_then(SWEEP_EVERY, lambda: sweep(self._ports))),
+            asyncio.create_task(self._now_and_then(SEAL_EVERY, self._ports.store.seal)),
+        ]
         try:
             while not self._stopping:
                 self._woken.clear()
                 if not await self._claim():
                     await self._wait()
+                    await asyncio.sleep(GAP.total_seconds())
             if self._under_way:
                 await asyncio.wait(self._under_way)
             await asyncio.to_thread(self._ports.store.seal)
         finally:
-            sweeping.cancel()
+            for task in aside:
+                task.cancel()
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -102,7 +110,6 @@ class Worker:
             rows = await asyncio.to_thread(
                 self._ports.store.claim, now=self._ports.clock.now(), owner=owner, lease=LEASE, limit=room
             )
-            await asyncio.to_thread(self._ports.store.seal)
         except EnvironmentFault as fault:
             self._log("worker.store-unavailable", detail=fault.detail)
             return False
@@ -151,13 +158,13 @@ class Worker:
         except EnvironmentFault as fault:
             self._log("worker.give-back-failed", kind=row.kind.value, subject=row.subject, detail=fault.detail)
 
-    async def _sweep_now_and_then(self) -> None:
+    async def _now_and_then(self, every: timedelta, function: Callable[[], object]) -> None:
         while True:
             try:
-                await asyncio.to_thread(sweep, self._ports)
+                await asyncio.to_thread(function)
             except EnvironmentFault as fault:
-                self._log("worker.sweep-failed", detail=fault.detail)
-            await asyncio.sleep(SWEEP_EVERY.total_seconds())
+                self._log("worker.aside-failed", detail=fault.detail)
+            await asyncio.sleep(every.total_seconds())
 
 
 def sweep(ports: Ports) -> None:
