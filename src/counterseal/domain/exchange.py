@@ -56,6 +56,9 @@ class Exchange:
     reminders: int = 0
 
 
+BY_WIRE: Final = "wire"
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The message left; no receipt yet."""
@@ -68,14 +71,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    by: str = "wire"
+    by: str = BY_WIRE
     message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
     reason: str
-    by: str = "wire"
+    by: str = BY_WIRE
     message_id: str = ""
 
 

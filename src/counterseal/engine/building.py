@@ -37,14 +37,15 @@ def keys_for(ports: Ports, reader: Reader, around: Relationship) -> Keys:
 def repeatable(messages: Sequence[Message], around: Relationship) -> Message | None:
     """The stored message that a repeated attempt repeats; ``None``: one has to be built.
 
-    Built anew after a receipt refused the last one, and where the certificate that it was encrypted to is no longer accepted
-    (oftp2-scx.md 6.7: never send again what was made for a replaced one).
+    Built anew after a receipt spoke about the last one, and where the certificate that it was encrypted to is no longer accepted
+    (oftp2-scx.md 6.7: never send again what was made for a replaced one). A receipt that could not be trusted says nothing: the
+    message may have arrived, and only its own id lets the partner see that.
     """
     sent = [m for m in messages if m.kind is MessageKind.AS2 and m.direction is Direction.OUT and m.wire is not None]
     if not sent:
         return None
     last = sent[-1]
-    if any(m.kind is MessageKind.MDN and m.refers_to == last.wire_id for m in messages):
+    if any(m.kind is MessageKind.MDN and m.refers_to == last.wire_id and m.disposition for m in messages):
         return None
     live = last.recipient is None or find(around.assignments, Side.THEIRS, Usage.ENCRYPT, last.recipient) is not None
     return last if live else None

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from counterseal.domain import document as documents_
 from counterseal.domain import exchange as exchanges_
+from counterseal.domain import rollover
 from counterseal.domain.document import (
     IN_TRANSITIONS,
     OUT_TRANSITIONS,
@@ -17,9 +18,11 @@ from counterseal.domain.document import (
     ReceiptNegative,
     ReceiptPositive,
 )
-from counterseal.domain.exchange import ExchangeEvent, Failed, Received, Sent
+from counterseal.domain.exchange import BY_WIRE, Exchange, ExchangeEvent, ExchangeState, Failed, Received, Sent
 from counterseal.engine.ports import Writer
+from counterseal.engine.relationship import gather
 from counterseal.kernel.conversation import allows
+from counterseal.kernel.errors import CallerFault
 
 
 def settle(writer: Writer, document: Document, event: DocumentEvent, now: datetime) -> Document:
@@ -41,8 +44,27 @@ def _tell_exchange(writer: Writer, document: Document, event: DocumentEvent, now
     if exchange is None or means is None:
         return
     exchange = writer.exchange(exchange.id)
-    if allows(exchanges_.TRANSITIONS, exchange.state, type(means)):
-        writer.put(exchanges_.apply(exchange, means, now))
+    if not allows(exchanges_.TRANSITIONS, exchange.state, type(means)):
+        return
+    if exchange.state is ExchangeState.ACCEPTED:
+        if not isinstance(event, ReceiptNegative) or exchange.answered_by != BY_WIRE:
+            return  # that our own message was given up, or what a person heard, is no word of the partner's
+        _take_back(writer, exchange, now)
+    writer.put(exchanges_.apply(exchange, means, now))
+
+
+def _take_back(writer: Writer, exchange: Exchange, now: datetime) -> None:
+    """A negative receipt drops a decision that came before it (cem.md section 6, race): back to the certificate before."""
+    request = writer.trust_request(exchange.trust_request_id)
+    found = gather(writer, exchange.agreement_id)
+    slots = rollover.our_slots(found.agreement, request.usages)
+    plan = rollover.switch_back(slots, exchange.fingerprint, found.assignments, found.held, now)
+    if plan.steps:
+        writer.put(*rollover.carry_out(plan.steps, found.assignments, now=now, new_id=_nothing_new))
+
+
+def _nothing_new() -> str:
+    raise CallerFault("switching back makes no new assignment")
 
 
 def _meaning(event: DocumentEvent) -> ExchangeEvent | None:

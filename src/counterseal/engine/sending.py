@@ -15,6 +15,7 @@ from typing import Final
 
 from counterseal.domain import agreement as terms_
 from counterseal.domain import document as documents_
+from counterseal.domain.assignment import Assignment
 from counterseal.domain.document import (
     AttemptFailed,
     Document,
@@ -63,6 +64,8 @@ class Result:
     event: DocumentEvent
     transfer: Transfer
     receipt: Message | None = None
+    signed_with: Assignment | None = None
+    """Of theirs: what signed the receipt."""
 
 
 async def perform(ports: Ports, row: Work) -> None:
@@ -150,7 +153,7 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         writer.put(result.transfer)
         if result.receipt is not None:
             writer.put(result.receipt)
-            note_seen(writer, [a for a in around.assignments if a.fingerprint == result.receipt.signer], now)
+            note_seen(writer, (result.signed_with,), now)
         retries = around.agreement.as2.retries
         if isinstance(result.event, AttemptFailed) and row.tries < len(retries):
             settle(writer, document, result.event, now)
@@ -195,7 +198,7 @@ def _result(
         judged = judge(ports, around, document, prepared.message, found, answer.body, times[1])
         detail = judged.receipt.disposition or getattr(judged.event, "reason", "")
         transfer = _transfer(prepared, times, status, detail, remote=answer.remote, ok=True)
-        return Result(event=judged.event, transfer=transfer, receipt=judged.receipt)
+        return Result(event=judged.event, transfer=transfer, receipt=judged.receipt, signed_with=judged.signed_with)
     event = _without_receipt(answer, around)
     reason = getattr(event, "reason", "") or "taken"
     taken = isinstance(event, LeftUs | ReceiptPositive)

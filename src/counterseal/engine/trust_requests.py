@@ -7,16 +7,17 @@ at_date    the respond-by date of one exchange has come
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from counterseal.domain import document as documents_
 from counterseal.domain import exchange as exchanges_
 from counterseal.domain import rollover
 from counterseal.domain.agreement import CEMCapability
 from counterseal.domain.audit import AuditEvent
 from counterseal.domain.certificate import HeldCertificate, Origin, SealedKey
 from counterseal.domain.channel import Channel, SCXType
-from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState
+from counterseal.domain.document import Cancelled, Direction, Document, DocumentKind, DocumentState
 from counterseal.domain.exchange import (
     ANSWERED,
     Accepted,
@@ -55,6 +56,7 @@ from counterseal.kernel.ids import (
 from counterseal.kernel.x509 import Certificate, order_chain
 
 MAX_REASON: Final = 2000
+A_MOMENT: Final = timedelta(seconds=1)
 
 
 class NotPossible(CallerFault):
@@ -314,8 +316,10 @@ def at_date(ports: Ports, row: Work) -> None:
         if plan.steps:
             carry_out_plan(ports, writer, plan, around.assignments, now)
             writer.record(_event("system", "exchange.changed-over", request, now, exchange=exchange.id))
-        if plan.again_at is not None and plan.again_at > now:
-            writer.enqueue(cem_inbound.ask_again(ports, exchange, plan.again_at, now))
+        if plan.again_at is not None:
+            # The date itself still belongs to the partner: a row that is due at it comes once more, a moment later.
+            again_at = max(plan.again_at, now + A_MOMENT)
+            writer.enqueue(cem_inbound.ask_again(ports, exchange, again_at, now))
         agreement = around.agreement
         silent = exchanges_.overdue(exchange, request.respond_by, now) and exchange.state is ExchangeState.RECEIVED
         if silent and agreement.cem_capability is CEMCapability.ANNOUNCED:
@@ -352,7 +356,24 @@ def _again(
 
 def withdraw_exchange(ports: Ports, actor: Actor, exchange_id: ExchangeId) -> Exchange:
     """This partner is not asked any more; an answer that still comes is noted and changes nothing."""
-    return _change(ports, actor, exchange_id, "exchange.withdrawn", lambda _w, _e, _n: Withdrawn())
+
+    def change(writer: Writer, exchange: Exchange, now: datetime) -> ExchangeEvent:
+        _stop_telling(writer, exchange, now)
+        return Withdrawn()
+
+    return _change(ports, actor, exchange_id, "exchange.withdrawn", change)
+
+
+def _stop_telling(writer: Writer, exchange: Exchange, now: datetime) -> None:
+    """What was not said yet is not said any more; what is on the wire at this moment cannot be stopped."""
+    writer.cancel_work(kind=WorkKind.SEND_TRUST_REQUEST, subject=exchange.id)
+    if exchange.document_id is None:
+        return
+    document = writer.document(exchange.document_id)
+    if document.state in {DocumentState.QUEUED, DocumentState.SENT}:
+        writer.put(documents_.apply(document, Cancelled(by="system"), now))
+        writer.cancel_work(kind=WorkKind.SEND_DOCUMENT, subject=document.id)
+        writer.cancel_work(kind=WorkKind.RECEIPT_TIMEOUT, subject=document.id)
 
 
 def withdraw(ports: Ports, actor: Actor, trust_request_id: TrustRequestId) -> TrustRequest:
@@ -367,8 +388,8 @@ def withdraw(ports: Ports, actor: Actor, trust_request_id: TrustRequestId) -> Tr
         writer.put(request)
         for exchange in writer.exchanges(trust_request_ids=(request.id,)):
             if exchange.state not in {*ANSWERED, ExchangeState.WITHDRAWN}:
+                _stop_telling(writer, exchange, now)
                 writer.put(exchanges_.apply(exchange, Withdrawn(), now))
-                writer.cancel_work(kind=WorkKind.SEND_TRUST_REQUEST, subject=exchange.id)
         writer.record(_event(actor.name, "trust-request.withdrawn", request, now))
     return request
 
@@ -386,6 +407,8 @@ def change_respond_by(
         request = replace(request, respond_by=utc(respond_by), time_zone=time_zone)
         writer.put(request)
         for exchange in writer.exchanges(trust_request_ids=(request.id,)):
+            if exchange.state in {*ANSWERED, ExchangeState.WITHDRAWN}:
+                continue  # an accepted one may still wait for its certificate's validity
             writer.cancel_work(kind=WorkKind.RESPOND_BY, subject=exchange.id)
             writer.enqueue(cem_inbound.ask_again(ports, exchange, request.respond_by, now))
         writer.record(_event(actor.name, "trust-request.date-changed", request, now))

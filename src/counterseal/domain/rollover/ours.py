@@ -107,10 +107,11 @@ def decide_at_date(
     for decryption the silent partner goes on with the old certificate, and both are accepted. Never after a rejection, and
     never for a partner that the message did not reach: it could not verify what we sign.
     """
+    if exchange.state is ExchangeState.ACCEPTED:
+        # The date is over for it; it is asked again because its certificate was not valid yet.
+        return decide_on_acceptance(exchange, agreement, usages, assignments, held, now)
     if now <= respond_by:
         return Plan(again_at=respond_by)
-    if exchange.state is ExchangeState.ACCEPTED:
-        return decide_on_acceptance(exchange, agreement, usages, assignments, held, now)
     if exchange.state in {ExchangeState.REJECTED, ExchangeState.WITHDRAWN}:
         return Plan()
     if cutover_rule(agreement) is not CutoverRule.ON_ACCEPTANCE_OR_DATE:
