@@ -25,6 +25,7 @@ def main() -> int:
     )
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the data of both gateways in this new directory")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us with it ignored
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _stop)
     narrator = Narrator()

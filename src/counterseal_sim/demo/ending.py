@@ -1,7 +1,7 @@
 """Chapters 8 to 10: the new certificate at work, a message that comes late, and what remains."""
 
 from counterseal_sim.demo import papers
-from counterseal_sim.demo.evidence import Trip, check_inbox, check_trip, tell_trip
+from counterseal_sim.demo.evidence import Trip, check_inbox, check_trip, settled, tell_trip
 from counterseal_sim.demo.narration import short
 from counterseal_sim.demo.papers import Paper
 from counterseal_sim.demo.renewal import SENT_PAGE
@@ -86,11 +86,12 @@ def close(scene: Scene) -> None:
         states,
     )
     last = papers.orders(4714, scene.now())
-    document_id = scene.queue(last, by=scene.alpha, to=scene.bravo)
+    story = settled(scene.alpha, scene.queue(last, by=scene.alpha, to=scene.bravo))
     check_inbox(scene.bravo, last)
     narrator.check(
-        "One more order, straight from gateway to gateway, is in Bravo's inbox",
-        scene.alpha.story(document_id).message["signer"] == scene.alpha_new,
+        "One more order goes straight from gateway to gateway, past the wire of this demo, and is delivered",
+        story.document["state"] == "delivered" and scene.to_bravo.find(story.message["wire_id"]) is None,
+        story.document,
     )
 
 

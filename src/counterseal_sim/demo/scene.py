@@ -1,5 +1,6 @@
 """What the chapters share: two firms, the wire between them, two people at two consoles, and the certificates in play."""
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -98,6 +99,8 @@ def open_scene(folder: Path, narrator: Narrator) -> Iterator[Scene]:
     try:
         yield scene
     finally:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, signal.SIG_IGN)  # a second Ctrl-C must not leave a gateway behind
         scene.to_alpha.let_go()
         scene.to_bravo.let_go()
         alpha.stop()
