@@ -506,6 +506,10 @@ REFUSED: dict[str, tuple[Entity, type[errors.CEMFault]]] = {
         multipart(xml_part(build_cem(OTHER)), p7c_part(DER, None), p7c_part(p7c(*TWO), None)),
         errors.ContentIDMissing,
     ),
+    "two certificate parts without Content-ID for one trust request": (
+        multipart(GOOD[0], p7c_part(DER, None), p7c_part(p7c(*TWO), None)),
+        errors.ContentIDMissing,
+    ),
     "a part without Content-ID that nothing needs": (multipart(*GOOD, p7c_part(DER, None)), errors.ContentIDMissing),
     "a Request without any certificate part": (multipart(GOOD[0]), errors.NothingUsable),
     "a Request as bare XML": ((Headers((("Content-Type", XML),)), DOCUMENT), errors.NothingUsable),

@@ -78,6 +78,13 @@ def test_what_is_built_is_read_back(message: Message) -> None:
     assert parse(build_cem(message)) == message
 
 
+@pytest.mark.parametrize("message", [a_request(), a_response(an_answer(CertStatus.REJECTED, reason="two\nlines"))])
+def test_every_line_ends_with_crlf_so_that_canonicalisation_changes_nothing(message: Message) -> None:
+    document = build_cem(message)
+    assert document.count(b"\n") == document.count(b"\r\n") > 5
+    assert b"\r\r" not in document
+
+
 def test_reference_is_echoed_letter_by_letter() -> None:
     """CEM-31: X509IssuerName and serial come back string-equal, with their blanks, breaks and dialect."""
     theirs = CertificateIdentifier.of_text('\n   E=a@b.c,\r\n  O="A & B",\n  S=X\n', "\n  0017 ")
@@ -280,6 +287,10 @@ LAUGHS = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
 _BODY = REQUEST.split("?>", 1)[1]
 HOSTILE: dict[str, tuple[bytes, type[PeerFault]]] = {
     "DTD": (f"<!DOCTYPE a>{_BODY}".encode(), errors.DTDForbidden),
+    "DTD that hides in UTF-7": (
+        f"<?xml version='1.0' encoding='UTF-7'?>+ADw-!DOCTYPE a>{_BODY}".encode(),
+        errors.DTDForbidden,
+    ),
     "DTD in UTF-16": (f"<!DOCTYPE a>{_BODY}".encode("utf-16"), errors.DTDForbidden),
     "DTD in EBCDIC": (
         f"<?xml version='1.0' encoding='cp037'?><!DOCTYPE a>{_BODY}".encode("cp037"),

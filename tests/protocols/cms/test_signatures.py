@@ -469,6 +469,14 @@ def test_a_digest_of_the_wrong_length_is_the_callers_fault() -> None:
         sign_detached(digest_of(TEXT, Digest.SHA1), signing())
 
 
+def test_certificates_are_written_in_der_order_and_each_as_it_is() -> None:
+    """A SET OF (X.690 11.6): readers that insist on DER refuse any other order."""
+    ours = sorted((rsa_holder().certificate_der, ec_holder().certificate_der))
+    for given in (ours, ours[::-1]):
+        message = detached(TEXT, signing(certificates=tuple(given)))
+        assert ours[0] + ours[1] in message
+
+
 def test_no_signing_time_is_written_where_none_is_planned() -> None:
     plan = replace(signing(), signing_time=None)
     assert read_signed([attached(TEXT, plan)])[1].signers[0].signing_time is None
