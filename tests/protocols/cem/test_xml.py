@@ -288,7 +288,7 @@ _BODY = REQUEST.split("?>", 1)[1]
 HOSTILE: dict[str, tuple[bytes, type[PeerFault]]] = {
     "DTD": (f"<!DOCTYPE a>{_BODY}".encode(), errors.DTDForbidden),
     "DTD that hides in UTF-7": (
-        f"<?xml version='1.0' encoding='UTF-7'?>+ADw-!DOCTYPE a>{_BODY}".encode(),
+        b"<?xml version='1.0' encoding='UTF-7'?>+ADw-!DOCTYPE a>" + _BODY.encode("utf-7"),
         errors.DTDForbidden,
     ),
     "DTD in UTF-16": (f"<!DOCTYPE a>{_BODY}".encode("utf-16"), errors.DTDForbidden),
