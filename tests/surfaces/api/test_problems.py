@@ -7,8 +7,8 @@ from counterseal.surfaces.api import problems
 from counterseal.surfaces.api.problems import STATUS, Problem, answer_of, entered, problem_of
 from tests.surfaces.faults import every_fault
 
-ELSEWHERE = ("cli.", "console.")
-"""Faults that only another surface raises."""
+ELSEWHERE = ("cli.", "console.", "gateway.")
+"""Faults that only another surface raises, or the start of the process."""
 
 
 def test_every_code_has_a_status() -> None:

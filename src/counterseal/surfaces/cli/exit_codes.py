@@ -79,6 +79,8 @@ STATUS: Final[Mapping[str, Exit]] = {
     "vault.decryption-failed": Exit.UNREADABLE,
     "vault.invalid-form": Exit.REFUSED,
     "vault.unsuitable-key": Exit.REFUSED,
+    "gateway.address-unavailable": Exit.UNAVAILABLE,
+    "gateway.already-served": Exit.UNAVAILABLE,
     # the families themselves: what a code means that is not in this table yet
     "peer": Exit.UNREADABLE,
     "caller": Exit.REFUSED,
