@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 from counterseal.domain.agreement import AS2Terms, Profile
 from counterseal.domain.document import Direction, Message, MessageKind, Transfer, TransferOutcome
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
+from counterseal.engine import addresses
 from counterseal.engine.ports import Ports, PostFailed, PostRequest, Writer
 from counterseal.engine.relationship import Relationship, gather
 from counterseal.engine.translate import as2 as translate
@@ -142,9 +142,7 @@ def _given(
 
 def _may_post(terms: AS2Terms, url: str) -> bool:
     """Whether the agreement allows a receipt to be posted there: no request forgery through a header."""
-    parts = urlsplit(url)
-    allowed = {urlsplit(terms.url).hostname, *(host.lower() for host in terms.async_receipt_hosts)}
-    return parts.scheme in {"http", "https"} and parts.hostname is not None and parts.hostname in allowed
+    return addresses.known(url, agreed=terms.url, hosts=terms.async_receipt_hosts)
 
 
 def _said(ports: Ports, head: MessageHead, profile: as2.Profile, now: datetime) -> translate.Answering:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from counterseal.domain import offer as offers_
 from counterseal.domain import rollover, trust
@@ -40,7 +39,7 @@ from counterseal.domain.trust import (
 )
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import documents
+from counterseal.engine import addresses, documents
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.translate import cem as translate
@@ -378,12 +377,10 @@ def response_address(agreement: Agreement, offer: Offer) -> tuple[str, tuple[Fin
     url = offer.response_url.strip()
     if not url or url == agreement.as2.url:
         return "", ()
-    parts = urlsplit(url)
-    known = {urlsplit(agreement.as2.url).hostname, *(h.lower() for h in agreement.exchange.response_url_hosts)}
-    if offer.signed and parts.scheme in {"http", "https"} and parts.hostname in known:
+    if offer.signed and addresses.known(url, agreed=agreement.as2.url, hosts=agreement.exchange.response_url_hosts):
         return url, ()
     text = (
-        f"The partner wants its answer at {parts.scheme}://{parts.hostname or ''}, which the agreement does not know: "
+        f"The partner wants its answer at {url[:200]!r}, which the agreement does not know: "
         "it goes to the agreement's address. Add the host to the agreement if it is right."
     )
     finding = Finding(code="cem.response-url-not-allowed", severity=Severity.WARNING, subject=offer.id, text=text)

@@ -15,6 +15,7 @@ from typing import Final
 
 from counterseal.domain import agreement as terms_
 from counterseal.domain import document as documents_
+from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.document import (
     AttemptFailed,
@@ -31,7 +32,7 @@ from counterseal.domain.document import (
 )
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import building
+from counterseal.engine import addresses, building
 from counterseal.engine.configuration import secrets
 from counterseal.engine.judging import judge
 from counterseal.engine.outcome import settle
@@ -128,9 +129,9 @@ def _request(ports: Ports, document: Document, message: Message, around: Relatio
     def body() -> Iterator[bytes]:
         return ports.blobs.read(wire)
 
-    password = secrets.opened(ports.vault, terms.basic_password_sealed, around.agreement.id, "basic_password_sealed")
+    url = document.address or terms.url
     return PostRequest(
-        url=document.address or terms.url,
+        url=url,
         headers=message.headers,
         body=body,
         size=message.wire_size,
@@ -139,8 +140,17 @@ def _request(ports: Ports, document: Document, message: Message, around: Relatio
         answer_timeout=terms.receipt_timeout,
         max_answer_bytes=MAX_ANSWER_BYTES,
         trust=tuple(h.certificate.der for h in around.acceptors(Side.THEIRS, Usage.TLS_SERVER)),
-        basic=(terms.basic_user, password) if terms.basic_user else None,
+        basic=_basic(ports, around.agreement) if addresses.same_server(url, terms.url) else None,
     )
+
+
+def _basic(ports: Ports, agreement: Agreement) -> tuple[str, str] | None:
+    """The agreement's password is for the agreement's server; a ResponseURL may name another one."""
+    terms = agreement.as2
+    if not terms.basic_user:
+        return None
+    password = secrets.opened(ports.vault, terms.basic_password_sealed, agreement.id, "basic_password_sealed")
+    return terms.basic_user, password
 
 
 def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answer: PostAnswer | PostFailed) -> None:
