@@ -186,7 +186,9 @@ async def test_header_order_spelling_and_octets_are_kept(poster: DeferredPoster)
         ("Connection", "close"),
     ],
 )
-async def test_a_header_that_breaks_the_message_open_never_leaves(poster: DeferredPoster, name: str, value: str) -> None:
+async def test_a_header_that_breaks_the_message_open_never_leaves(
+    poster: DeferredPoster, name: str, value: str
+) -> None:
     peer = Answering()
     async with server(peer) as port:
         with pytest.raises(InvalidHeader):
