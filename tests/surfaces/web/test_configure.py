@@ -34,7 +34,7 @@ def test_the_first_community_station_and_partner_are_made_from_empty(ports: Port
     assert (
         admin.post("/c/alpha-arrows/partners/new", {"name": "Quarz & Söhne"})
         .headers["location"]
-        .endswith("/partners/quarz-s-hne")
+        .endswith("/partners/quarz-sohne")
     )
     with ports.store.read() as reader:
         community = reader.find_community("alpha-arrows")

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import pytest
 from starlette.routing import Route
 
-from counterseal.adapters.storage import SQLStore
-from counterseal.adapters.storage.writer import SQLReader
 from counterseal.domain.people import Role
-from counterseal.engine.ports import Ports, Store, StoreUnavailable
+from counterseal.engine.ports import Ports, Reader, Store, StoreUnavailable
 from counterseal.surfaces.web.app import PAGES
 from tests.surfaces.web.gateway import Browser, Client, add_user, browser, put
 from tests.surfaces.web.scene import Scene, fill
@@ -128,27 +126,29 @@ def test_things_of_another_community_are_not_shown_under_this_one(ports: Ports, 
         admin.get(f"/c/other{path}", status=404)
 
 
-class BrokenStore(SQLStore):
-    """The same database, which fails after some reads: like a full disk, or by a bug."""
+class BrokenStore:
+    """The same database, which fails after some reads: like a full disk, or by a bug. All else is the store's own."""
 
     def __init__(self, store: Store, *, good_reads: int, failure: Exception) -> None:
-        assert isinstance(store, SQLStore)
-        self._database = store._database
-        self._inside = store._inside
+        self._store = store
         self._left = good_reads
         self._failure = failure
 
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
     @contextmanager
-    def read(self) -> Iterator[SQLReader]:
+    def read(self) -> Iterator[Reader]:
         self._left -= 1
         if self._left < 0:
             raise self._failure
-        with super().read() as reader:
+        with self._store.read() as reader:
             yield reader
 
 
 def failing(ports: Ports, good_reads: int, failure: Exception) -> Ports:
-    return replace(ports, store=BrokenStore(ports.store, good_reads=good_reads, failure=failure))
+    broken = BrokenStore(ports.store, good_reads=good_reads, failure=failure)
+    return replace(ports, store=cast("Store", broken))
 
 
 @pytest.mark.parametrize("good_reads", [0, 1, 2, 3])

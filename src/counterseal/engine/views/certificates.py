@@ -48,7 +48,9 @@ class CertificateRow:
     last_seen_at: datetime | None
     key: str
     successor: str
-    """The title of one that is staged in a place where this one is active; empty: nothing is prepared."""
+    """The title of one that follows it: staged where this one is active, active where it is retiring; empty: nothing is prepared."""
+    followed: bool
+    """The successor is active already: this one is only still accepted."""
 
     @property
     def live(self) -> bool:
@@ -129,8 +131,8 @@ def certificate_rows(names: Names, assignments: Sequence[Assignment]) -> list[Ce
     by_fingerprint: dict[Fingerprint, list[Assignment]] = defaultdict(list)
     for assignment in assignments:
         by_fingerprint[assignment.fingerprint].append(assignment)
-    staged = _staged_in(assignments)
-    return [_row(names, held, by_fingerprint[held.fingerprint], staged) for held in names.certificates.values()]
+    followers = _followers(assignments)
+    return [_row(names, held, by_fingerprint[held.fingerprint], followers) for held in names.certificates.values()]
 
 
 def certificate(reader: Reader, community: Community, fingerprint: Fingerprint) -> CertificateView:
@@ -144,7 +146,7 @@ def certificate(reader: Reader, community: Community, fingerprint: Fingerprint) 
     exchanges = reader.exchanges(fingerprint=fingerprint)
     numbers = {i: reader.trust_request(i).number for i in {e.trust_request_id for e in exchanges}}
     return CertificateView(
-        row=_row(names, held, own, _staged_in(assignments)),
+        row=_row(names, held, own, _followers(assignments)),
         serial=serial_text(held.certificate),
         digest=digest_text(held.certificate),
         key_usage=key_usage_words(held.certificate),
@@ -162,15 +164,28 @@ def _spot(assignment: Assignment) -> Spot:
     return assignment.agreement_id, assignment.side, assignment.usage
 
 
-def _staged_in(assignments: Iterable[Assignment]) -> dict[Spot, Fingerprint]:
-    return {_spot(a): a.fingerprint for a in assignments if a.state is AssignmentState.STAGED}
+_FOLLOWED_BY: Final = {
+    AssignmentState.ACTIVE: AssignmentState.STAGED,
+    AssignmentState.RETIRING: AssignmentState.ACTIVE,
+}
+
+
+def _followers(assignments: Iterable[Assignment]) -> dict[tuple[Spot, AssignmentState], Fingerprint]:
+    """What stands next to each: by spot and the state that the follower has."""
+    return {(_spot(a), a.state): a.fingerprint for a in assignments if a.state in _FOLLOWED_BY.values()}
 
 
 def _row(
-    names: Names, held: HeldCertificate, own: Sequence[Assignment], staged: Mapping[Spot, Fingerprint]
+    names: Names,
+    held: HeldCertificate,
+    own: Sequence[Assignment],
+    followers: Mapping[tuple[Spot, AssignmentState], Fingerprint],
 ) -> CertificateRow:
     live = [a for a in own if a.state in _LIVE]
-    next_one = next((staged[_spot(a)] for a in live if a.state is AssignmentState.ACTIVE and _spot(a) in staged), None)
+    produces = any(a.state is AssignmentState.ACTIVE for a in live)
+    asking = [a for a in live if a.state is AssignmentState.ACTIVE or (a.state in _FOLLOWED_BY and not produces)]
+    found = (followers.get((_spot(a), _FOLLOWED_BY[a.state])) for a in asking)
+    next_one = next((f for f in found if f and f != held.fingerprint), None)
     return CertificateRow(
         held=held,
         title=names.title(held.fingerprint),
@@ -182,7 +197,8 @@ def _row(
         places=len({_place(a) for a in live}),
         last_seen_at=max((a.last_seen_at for a in own if a.last_seen_at), default=None),
         key=key_text(held.certificate),
-        successor=names.title(next_one) if next_one and next_one != held.fingerprint else "",
+        successor=names.title(next_one) if next_one else "",
+        followed=next_one is not None and not produces,
     )
 
 

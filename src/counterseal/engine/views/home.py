@@ -26,11 +26,13 @@ from counterseal.engine.views.received import (
     with_certificates,
 )
 from counterseal.engine.views.sent import SentRow, exchanges_of, sent_rows
+from counterseal.kernel.ids import Fingerprint
 
 URGENT: Final = timedelta(days=14)
 WEEKS: Final = 13
 _WAITING: Final = frozenset({TrustRequestState.OPEN, TrustRequestState.PARTLY_ANSWERED, TrustRequestState.OVERDUE})
 _FAILED_SHOWN: Final = 8
+_ENDING_SHOWN: Final = 8
 
 
 class NeedKind(StrEnum):
@@ -74,7 +76,9 @@ class HomeView:
     community: Community
     needs: tuple[Need, ...]
     ending: tuple[CertificateRow, ...]
-    """The five in use that end first."""
+    """Those in use that end within the thirteen weeks, at most eight; first those that end first."""
+    waiting: frozenset[Fingerprint]
+    """Of the partners' certificates: those whose successor waits for our decision."""
     ours: tuple[CertificateRow, ...]
     """Ours in use that end within the thirteen weeks."""
     weeks: tuple[Week, ...]
@@ -102,10 +106,12 @@ def home(reader: Reader, community: Community, *, now: datetime) -> HomeView:
     counts = reader.count_documents(community_id=community.id)
     horizon = now + timedelta(weeks=WEEKS)
     counted = Counter(a.station_id for a in names.agreements.values())
+    needs = tuple(_needs(reader, names, requests, trouble, live, now))
     return HomeView(
         community=community,
-        needs=tuple(_needs(reader, names, requests, trouble, live, now)),
-        ending=tuple(live[:5]),
+        needs=needs,
+        ending=tuple(r for r in live if r.held.certificate.not_after <= horizon)[:_ENDING_SHOWN],
+        waiting=_waiting(needs, live),
         ours=tuple(r for r in live if r.held.side is Side.OURS and now < r.held.certificate.not_after <= horizon)[:6],
         weeks=_weeks(live, now),
         open_requests=tuple(r for r in requests if r.state in _WAITING),
@@ -159,6 +165,15 @@ def _needs(
         end = row.held.certificate.not_after
         if row.held.side is Side.OURS and end <= now + SOON and not row.successor and _produces(row):
             yield Need(kind=NeedKind.EXPIRY, certificate=row, urgent=end <= now + URGENT)
+
+
+def _waiting(needs: Sequence[Need], live: Sequence[CertificateRow]) -> frozenset[Fingerprint]:
+    partners = {n.offer.offer.partner_id for n in needs if n.offer is not None}
+    return frozenset(
+        r.held.fingerprint
+        for r in live
+        if r.held.side is Side.THEIRS and r.held.partner_id in partners and _produces(r) and not r.successor
+    )
 
 
 def _produces(row: CertificateRow) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.certificate import HeldCertificate
@@ -11,6 +12,9 @@ from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.usage import Protocol, Side
 from counterseal.engine.ports import Reader
 from counterseal.kernel.ids import AgreementId, Fingerprint, PartnerId, StationId
+from counterseal.kernel.x509 import pretty_fingerprint
+
+_Name = TypeVar("_Name", str, tuple[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,15 @@ class Names:
     certificates: Mapping[Fingerprint, HeldCertificate]
     shared_names: frozenset[str]
     """Common names that several certificates bear: there the year of the beginning tells them apart."""
+    shared_years: frozenset[tuple[str, int]]
+    """Names with a year that several bear: there the fingerprint begins to tell them apart."""
 
     def title(self, fingerprint: Fingerprint) -> str:
         held = self.certificates.get(fingerprint)
         if held is None:
             return fingerprint[:16]
-        return title_of(held, shared=held.certificate.common_name in self.shared_names)
+        year = _year(held)
+        return title_of(held, shared=year[0] in self.shared_names, shared_year=year in self.shared_years)
 
     def certificate(self, fingerprint: Fingerprint) -> CertificateName:
         held = self.certificates.get(fingerprint)
@@ -93,12 +100,18 @@ class Names:
         return [a for a in self.agreements.values() if a.partner_id == partner_id]
 
 
-def title_of(held: HeldCertificate, *, shared: bool) -> str:
-    """The label, or (where that says no more) the common name, with the year of its beginning where others bear the same."""
+def title_of(held: HeldCertificate, *, shared: bool, shared_year: bool = False) -> str:
+    """The label, or (where that says no more) the common name; where others bear the same, with the year of its beginning,
+    and where that is the same too with the first two bytes of its fingerprint."""
     name = held.certificate.common_name
     if held.label and held.label != name:
         return held.label
-    return f"{name} {held.certificate.not_before.year}" if shared else name
+    dated = f"{name} {held.certificate.not_before.year}" if shared else name
+    return f"{dated} ({pretty_fingerprint(held.fingerprint)[:5]})" if shared_year else dated
+
+
+def _year(held: HeldCertificate) -> tuple[str, int]:
+    return held.certificate.common_name, held.certificate.not_before.year
 
 
 def gather(reader: Reader, community: Community) -> Names:
@@ -110,13 +123,13 @@ def gather(reader: Reader, community: Community) -> Names:
         partners={p.id: p for p in reader.partners(community.id)},
         agreements={a.id: a for a in reader.agreements(community.id)},
         certificates={c.fingerprint: c for c in certificates},
-        shared_names=_shared(certificates),
+        shared_names=_shared(c.certificate.common_name for c in certificates),
+        shared_years=_shared(_year(c) for c in certificates if c.label in {"", c.certificate.common_name}),
     )
 
 
-def _shared(certificates: Iterable[HeldCertificate]) -> frozenset[str]:
-    counted = Counter(c.certificate.common_name for c in certificates)
-    return frozenset(name for name, count in counted.items() if count > 1)
+def _shared(names: Iterable[_Name]) -> frozenset[_Name]:
+    return frozenset(name for name, count in Counter(names).items() if count > 1)
 
 
 def matches(search: str, *texts: str) -> bool:

@@ -134,9 +134,10 @@ def sent_list(
     search: str = "",
     page: int = 1,
 ) -> SentList:
-    """Newest first. States are derived, so the filter sees every request of the community."""
+    """Newest first. States are derived, so the filter sees every request of the community; a request's number finds that one."""
     rows = sent_rows(reader, gather(reader, community), now=now)
-    shown = [r for r, texts in rows if _lets_through(r, texts, state=state, channel=channel, search=search)]
+    numbered = [(r, (str(r.request.number),)) for r, _ in rows if str(r.request.number) == search.strip()]
+    shown = [r for r, texts in numbered or rows if _lets_through(r, texts, state=state, channel=channel, search=search)]
     return SentList(
         page=page_of(shown, page),
         counts=Counter(r.state for r, _ in rows),

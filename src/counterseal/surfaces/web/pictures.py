@@ -78,7 +78,11 @@ def expiry(home: HomeView, times: Times) -> Expiry:
         ExpiryBar(
             title=row.title,
             note=f"ends {times.week_day(row.held.certificate.not_after)}"
-            + (f", {row.successor} is staged" if row.successor else ", nothing is prepared"),
+            + (
+                f", {row.successor} is {'in use' if row.followed else 'staged'}"
+                if row.successor
+                else ", nothing is prepared"
+            ),
             width=_percent(row.held.certificate.not_after - times.now, whole),
             tone=Tone.BAD if not row.successor and row.held.certificate.not_after - times.now <= URGENT else Tone.IDLE,
             prepared=bool(row.successor),

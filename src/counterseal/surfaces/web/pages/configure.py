@@ -1,6 +1,7 @@
 """Forms for what is set up once: community, station, partner, AS2 agreement. Fields are measured by the configuration's tables."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -91,8 +92,16 @@ def state_of(values: Mapping[str, str], flags: tuple[str, ...], errors: tuple[Fi
 
 
 def slug_of(name: str) -> str:
-    """A short name made of a name: ``Quarz & Söhne`` gives ``quarz-s-hne``; the person may choose a better one."""
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:40].rstrip("-")
+    """A short name made of a name: ``Quarz & Söhne`` gives ``quarz-sohne``; the person may choose a better one."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
+
+
+def without_echo(form: Form, fault: FieldErrors, derived: str, source: str) -> tuple[FieldProblem, ...]:
+    """One missing text is one problem: a field left empty to be made of another is not complained about beside it."""
+    errors = problems(fault)
+    echo = not form.text(derived) and any(p.field == source for p in errors)
+    return tuple(p for p in errors if not (echo and p.field == derived))
 
 
 # community
@@ -147,7 +156,7 @@ def _community_form(visit: Visit, found: Community | None, values: Values) -> Re
         try:
             made = save_community(visit.ports, visit.actor, found.id if found else None, values)
         except FieldErrors as fault:
-            errors = problems(fault)
+            errors = without_echo(visit.form, fault, "slug", "name")
         else:
             where = "/community" if found else ""
             return visit.done(community_path(made, where), f"{made.name} is stored")
@@ -198,7 +207,7 @@ def _station_form(visit: Visit, community: Community, found: Station | None, val
         try:
             made = save_station(visit.ports, visit.actor, community.id, found.id if found else None, values)
         except FieldErrors as fault:
-            errors = problems(fault)
+            errors = without_echo(visit.form, fault, "name", "identity")
         else:
             return visit.done(community_path(community, "/community"), f"Station {made.identity} is stored")
     return visit.show(
@@ -253,7 +262,7 @@ def _partner_form(visit: Visit, community: Community, found: Partner | None, val
         try:
             made = save_partner(visit.ports, visit.actor, community.id, found.id if found else None, values)
         except FieldErrors as fault:
-            errors = problems(fault)
+            errors = without_echo(visit.form, fault, "slug", "name")
         else:
             text = "" if found else "Next: its certificate and an agreement."
             return visit.done(community_path(community, f"/partners/{made.slug}"), f"{made.name} is stored", text)

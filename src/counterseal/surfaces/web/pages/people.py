@@ -64,7 +64,7 @@ def invite(visit: Visit) -> Response:
     if visit.request.method == "POST":
         role = member(Role, form.text("role"))
         if role is None:
-            problems.add("role", "Role", "choose one of the four.")
+            problems.add("role", "Role", "Choose one of the four.")
         else:
             try:
                 user, secret = engine.create_user(

@@ -178,7 +178,7 @@ def switch_now(visit: Visit) -> Response:
         return _nobody(visit, asked)
     if visit.request.method == "POST":
         done, refused = _each(asked.lines, lambda i: trust_requests.switch_now(visit.ports, visit.actor, i))
-        return _told(visit, asked, done, refused, "now get the new certificate")
+        return _told(visit, asked, done, refused, "the new certificate from the next message on")
     waiting = [line for line in asked.lines if line.exchange.answered_at is None]
     happens: list[tuple[str, str]] = [
         ("swap", "From the next message on we sign for them with the new certificate."),
@@ -203,7 +203,7 @@ def switch_back(visit: Visit) -> Response:
         return _nobody(visit, asked)
     if visit.request.method == "POST":
         done, refused = _each(asked.lines, lambda i: trust_requests.switch_back(visit.ports, visit.actor, i))
-        return _told(visit, asked, done, refused, "are back on the old certificate")
+        return _told(visit, asked, done, refused, "back on the old certificate")
     question = Question(
         last="Switch back",
         title=f"Switch {asked.who} back to the old certificate?",
@@ -235,7 +235,12 @@ def withdraw_line(visit: Visit) -> Response:
         title=f"Withdraw the request for {asked.who}?",
         happens=(
             ("withdrawn", "They are not reminded any more. A late answer is recorded and changes nothing."),
-            ("key", "They keep the old certificate; the new key keeps decrypting."),
+            (
+                "key",
+                "They keep the certificate that we use for them now; the new key keeps decrypting."
+                if any(line.switched_at for line in asked.lines)
+                else "They keep the old certificate; the new key keeps decrypting.",
+            ),
             ("failed", "This cannot be undone. They can be told again in a new request."),
         ),
         button=f"Withdraw for {asked.who}",
@@ -251,12 +256,10 @@ def withdraw(visit: Visit) -> Response:
         trust_requests.withdraw(visit.ports, visit.actor, asked.view.request.id)
         return visit.done(asked.path, f"Request {number} is withdrawn", "Late answers are recorded and change nothing.")
     changed = sum(1 for line in asked.view.lines if line.switched_at)
-    happens: list[tuple[str, str]] = [
-        (
-            "withdrawn",
-            f"{plural(len(asked.lines), 'partner is', 'partners are')} no longer reminded. If they answer later, it is recorded and changes nothing.",
-        ),
-    ]
+    happens: list[tuple[str, str]] = []
+    if asked.lines:
+        text = f"{plural(len(asked.lines), 'partner is', 'partners are')} no longer reminded. If they answer later, it is recorded and changes nothing."
+        happens.append(("withdrawn", text))
     if changed:
         text = f"{plural(changed, 'partner keeps', 'partners keep')} the new certificate. To go back with them, switch them back first."
         happens.append(("complete", text))
