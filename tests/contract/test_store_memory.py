@@ -11,7 +11,7 @@ from counterseal.domain.rollover import mark_seen
 from tests import builders as b
 
 
-class Undone(Exception):
+class UndoneError(Exception):
     pass
 
 
@@ -42,10 +42,15 @@ def test_a_change_that_was_rolled_back_is_not_remembered(tmp_path: Path) -> None
         writer.put(partner)
     with store.read() as reader:
         reader.partner(partner.id)
-    with pytest.raises(Undone), store.write() as writer:
-        writer.put(replace(partner, name="Never"))
-        assert writer.partner(partner.id).name == "Never"
-        raise Undone
+
+    def change_and_fail() -> None:
+        with store.write() as writer:
+            writer.put(replace(partner, name="Never"))
+            assert writer.partner(partner.id).name == "Never"
+            raise UndoneError
+
+    with pytest.raises(UndoneError):
+        change_and_fail()
     with store.read() as reader:
         assert reader.partner(partner.id) == partner
     store.close()
