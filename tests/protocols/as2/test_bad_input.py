@@ -408,6 +408,32 @@ def test_a_media_type_spoiled_through_the_iv_leaves_no_signature_standing() -> N
     assert result.parts.contents != [ORDERS]
 
 
+@pytest.mark.parametrize("form", ["encrypted", "gcm"])
+@pytest.mark.parametrize("size", [1, 13, 245, 100_000])
+@pytest.mark.parametrize("spoiled", [0, 14, 40, 300])
+def test_a_changed_ciphertext_says_no_more_than_that_it_failed(form: str, size: int, spoiled: int) -> None:
+    """Also where the changed plaintext is found malformed before padding or tag are reached, and however the body is cut."""
+    wire = BODIES[form]
+    start = wire.body.index(bytes.fromhex("06096086480165030401")) + 40
+    at, last = start + spoiled, len(wire.body) - 1
+    body = bytearray(wire.body)
+    body[at] ^= 0x55
+    body[last] ^= 0x01
+    chunks = [bytes(body[n : n + size]) for n in range(0, len(body), size)]
+    assert type(refused(wire.with_body(bytes(body)), chunks=chunks).fault) is cms.DecryptionFailed
+
+
+@pytest.mark.parametrize("size", [1, 100, 100_000])
+def test_the_outer_layer_is_judged_even_where_a_reader_inside_gave_up(size: int) -> None:
+    """Nonsense that the sender did encrypt is told as such; what somebody changed on the way is a failed decryption."""
+    gcm = encryption(cipher=GCM, authenticated=True)
+    wire = built(document(b"no header\r\n\r\n" + bytes(5000)), encrypt=gcm, bare_document=True)
+    changed = wire.body[:-1] + bytes([wire.body[-1] ^ 1])
+    for body, fault in ((wire.body, as2.MalformedMessage), (changed, cms.DecryptionFailed)):
+        chunks = [body[at : at + size] for at in range(0, len(body), size)]
+        assert type(refused(wire, chunks=chunks, headerless=False).fault) is fault
+
+
 TYPES = [
     "application/pkcs7-mime",
     "application/pkcs7-mime; smime-type=signed-data",

@@ -36,7 +36,7 @@ from counterseal.protocols.as2.opened import (
     SignedLayer,
 )
 from counterseal.protocols.as2.signatures import embedded_certificates, read_signature, verify
-from counterseal.protocols.as2.streams import exhaust, peek, starts_with_header, tapped
+from counterseal.protocols.as2.streams import exhaust, peek, starts_with_header, tapped, unclosable
 from counterseal.protocols.as2.transfer import decoded_cms
 
 CMS_TYPES: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -261,7 +261,14 @@ class _Opening:
                 key=stream.key, cipher=stream.cipher, transport=stream.transport, authenticated=stream.authenticated
             )
         )
-        self._inside(iter(stream.chunks()))
+        octets = unclosable(stream.chunks())
+        try:
+            self._inside(octets)
+        except PeerFault:
+            # Padding and tag stand behind the content and are judged first all the same: what was found wrong inside is worth
+            # telling only where the ciphertext was the sender's, and must not depend on how the octets were cut.
+            exhaust(octets)
+            raise
 
     def _attached(self, octets: Iterator[Chunk]) -> None:
         stream = cms.open_signed(octets, limits=self._limits.cms)

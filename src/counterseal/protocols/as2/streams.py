@@ -36,6 +36,23 @@ def tapped(chunks: Chunks, digests: Digests) -> Iterator[Chunk]:
         yield chunk
 
 
+class _Unclosable:
+    def __init__(self, source: Iterator[Chunk]) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        return next(self._source)
+
+
+def unclosable(chunks: Chunks) -> Iterator[Chunk]:
+    """``chunks``, to be read on after a reader above has given up: a generator that is dropped closes the one that it reads
+    from, unless that has no ``close``."""
+    return _Unclosable(iter(chunks))
+
+
 def exhaust(chunks: Iterator[Chunk]) -> None:
     """Reads on to the end, so that whatever is checked there is checked, and every tap has seen everything."""
     for _ in chunks:
