@@ -31,9 +31,7 @@ def main() -> int:
     narrator = Narrator()
     try:
         with _folder(options.keep) as folder, open_scene(folder, narrator) as scene:
-            _play(scene)
-            if not options.once:
-                _stay(scene)
+            _perform(scene, once=options.once)
     except StepFailed as failure:
         sys.stdout.flush()
         sys.stderr.write(f"\nThe demo failed in step {narrator.steps}. {failure}\n")
@@ -43,6 +41,19 @@ def main() -> int:
     if options.keep:
         _tell_kept(options.keep)
     return 0
+
+
+def _perform(scene: Scene, *, once: bool) -> None:
+    """Raises ``StepFailed``, after the last that both gateways said."""
+    try:
+        _play(scene)
+        if not once:
+            _stay(scene)
+    except StepFailed:
+        for gateway in (scene.alpha, scene.bravo):
+            said = gateway.log.read_text(encoding="utf-8", errors="replace") if gateway.log.exists() else ""
+            sys.stderr.write(f"\nLast in the log of {gateway.name}:\n{said[-1500:]}\n")
+        raise
 
 
 def _play(scene: Scene) -> None:
@@ -74,9 +85,7 @@ def _stay(scene: Scene) -> None:
         signal.sigtimedwait((), 1)
         for gateway in (scene.alpha, scene.bravo):
             if not gateway.runs:
-                raise StepFailed(
-                    f"{gateway.name} ended by itself; its log is {gateway.data_dir.parent / gateway.slug}.log"
-                )
+                raise StepFailed(f"{gateway.name} ended by itself")
 
 
 def _link(gateway: Gateway) -> str:

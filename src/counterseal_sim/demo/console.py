@@ -79,13 +79,13 @@ class Console:
         for _ in range(MOST_REDIRECTS):
             parts = urlsplit(address)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
-            status, headers, content = self._ask(method, path, body)
+            status, location, content = self._ask(method, path, body)
             if status not in (302, 303):
                 reader = _Reader(path)
                 reader.feed(content)
                 text = _SPACE.sub(" ", "".join(reader.words)).strip()
                 return Page(path=path, status=status, text=text, forms=tuple(reader.forms))
-            method, body, address = "GET", None, urljoin(path, headers)
+            method, body, address = "GET", None, urljoin(path, location)
         raise StepFailed(f"{address} redirects without end")
 
     def _ask(self, method: str, path: str, body: str | None) -> tuple[int, str, str]:
@@ -100,6 +100,8 @@ class Console:
             for line in answer.headers.get_all("Set-Cookie") or ():
                 self._keep(line)
             return answer.status, answer.headers.get("Location", ""), content
+        except (OSError, http.client.HTTPException) as error:
+            raise StepFailed(f"{method} {path} at the console on port {self._port}: {error}") from error
         finally:
             connection.close()
 

@@ -43,8 +43,7 @@ class Gateway:
     def start(self) -> None:
         """Starts the process; ``wait_until_up`` says when it listens."""
         ports = ["--public-port", str(self.public_port), "--private-port", str(self.private_port)]
-        log = (self.data_dir.parent / f"{self.slug}.log").open("a", encoding="utf-8")
-        with log:
+        with self.log.open("a", encoding="utf-8") as log:
             self._server = subprocess.Popen(  # noqa: S603  our own program, a list of arguments, no shell
                 [*_COMMAND, "serve", "--data-dir", str(self.data_dir), "--public-host", "127.0.0.1", *ports],
                 stdout=subprocess.PIPE,
@@ -66,9 +65,13 @@ class Gateway:
 
     def _is_up(self) -> bool | None:
         if self._server is not None and self._server.poll() is not None:
-            log = (self.data_dir.parent / f"{self.slug}.log").read_text(encoding="utf-8", errors="replace")
-            raise StepFailed(f"{self.name} ended with status {self._server.returncode}: {log[-1500:]}")
+            raise StepFailed(f"{self.name} ended with status {self._server.returncode}")
         return True if len(self.addresses) == len(_SAID) else None
+
+    @property
+    def log(self) -> Path:
+        """What the server writes on standard error."""
+        return self.data_dir.parent / f"{self.slug}.log"
 
     @property
     def pid(self) -> int:
@@ -131,6 +134,8 @@ class Gateway:
             connection.request(method, address, body=body, headers=headers)
             answer = connection.getresponse()
             content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise StepFailed(f"{method} {address} at {self.name}: {error}") from error
         finally:
             connection.close()
         if answer.status not in (200, 202):
