@@ -169,7 +169,7 @@ def test_a_fault_of_the_source_passes_through() -> None:
 def test_lengths_and_tags_that_lie_are_malformed(octets: bytes) -> None:
     for read in (read_signed, read_encrypted, read_compressed):
         with pytest.raises(Malformed):
-            read([octets])  # type: ignore[operator]
+            read([octets])
 
 
 def test_content_longer_than_its_holder_is_refused_before_it_is_read() -> None:
@@ -197,7 +197,7 @@ def test_an_element_that_announces_a_terabyte_costs_nothing() -> None:
 
 
 def limited(**bounds: int) -> Limits:
-    return replace(DEFAULT_LIMITS, **bounds)  # type: ignore[arg-type]
+    return replace(DEFAULT_LIMITS, **bounds)
 
 
 def test_nesting_of_content_is_limited() -> None:

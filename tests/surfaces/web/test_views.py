@@ -1,6 +1,7 @@
 """Views: few queries whatever the size, derived states, actions that the engine has."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +45,7 @@ class Counting:
 
 def asked(ports: Ports, scene: Scene) -> dict[str, int]:
     """How many reads each view costs."""
-    views = {
+    views: dict[str, Callable[[Any], object]] = {
         "home": lambda r: home.home(r, scene.community, now=NOW),
         "attention": lambda r: home.attention(r, scene.community, now=NOW),
         "sent": lambda r: sent.sent_list(r, scene.community, now=NOW),
@@ -254,5 +255,6 @@ def test_pages_hold_fifty_and_stay_within_the_list(number: int, first: int, last
 
 
 def test_an_empty_list_has_one_empty_page() -> None:
-    page = page_of([], 1)
+    nothing: list[int] = []
+    page = page_of(nothing, 1)
     assert (page.first, page.last, page.pages, page.total) == (0, 0, 1, 0)
