@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic_core import PydanticUndefined
 from typer.core import TyperGroup
 
+from counterseal.engine.audit_events import EVENTS
 from counterseal.engine.configuration.kinds import Block, blocks_in, expectation
 from counterseal.engine.configuration.schema import FILE
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Fault, PeerFault
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "api.md": _page(_api()),
         "settings.md": _page(_settings()),
         "faults.md": _page(_faults()),
+        "audit.md": _page(_audit()),
     }
 
 
@@ -220,3 +222,17 @@ def _fault_rows(families: dict[type[Fault], str]) -> Iterator[tuple[str, ...]]:
             str(int(leaving)) if leaving is not None else "-",
             " ".join((kind.__doc__ or "").split()),
         )
+
+
+# audit trail
+
+
+def _audit() -> Iterator[str]:
+    yield "# Audit trail"
+    yield ""
+    yield "Every event that `counterseal audit list`, the console's Audit page and `GET /api/v1/audit` show. Names are stable. An entry is"
+    yield "written in the transaction that it describes and carries the SHA-256 of the entry before, so that `counterseal audit verify`"
+    yield "finds a changed, missing or added one. The actor is `user:NAME`, `token:NAME`, `local:UNIX-USER`, `partner:SLUG` or `system`;"
+    yield "facts are fingerprints, states and reasons, never payload, key or password."
+    yield ""
+    yield from _table(("Event", "Means"), ((f"`{name}`", meaning) for name, meaning in EVENTS.items()))

@@ -228,8 +228,8 @@ class Planner:
             return
         changed = differences(stored, wished, secret=SEALED) if stored else {}
         change = Change(verb=Verb.CHANGE if stored else Verb.CREATE, thing=thing, name=name, fields=changed)
-        verb = "changed" if stored else "created"
-        self._context.record(f"{thing}.{verb}", f"{thing}:{identity}", change, community, wished)
+        event = f"{thing}.changed" if stored else f"{thing}.created"
+        self._context.record(event, f"{thing}:{identity}", change, community, wished)
 
     def _refuse_twice(self, names: list[tuple[str, Place]], thing: str) -> None:
         first: dict[str, Place] = {}
