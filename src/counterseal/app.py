@@ -28,6 +28,7 @@ from counterseal.adapters.blobs import FolderBlobs
 from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.http.listener import PublicListener
 from counterseal.adapters.storage import SQLStore
+from counterseal.adapters.tcp import OFTP2Service
 from counterseal.adapters.vault import FileVault
 from counterseal.engine import people
 from counterseal.engine.ports import Ports
@@ -213,7 +214,13 @@ class _Process:
         self._log = structlog.get_logger().warning
         self._info = structlog.get_logger().info
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ports = replace(ports, wake=self._wake)
+        self._oftp2 = OFTP2Service(log=self._log)
+        self._ports = replace(
+            ports,
+            wake=self._wake,
+            dialer=self._oftp2.dialer,
+            maximum_file_octets=settings.maximum_message_bytes,
+        )
         self._worker = Worker(self._ports, node=_node(settings.data_dir), log=self._log)
         self._api = _LoadedMeanwhile(self._load_api)
         self._public = _Server(_config(self._public_application()))
@@ -233,21 +240,38 @@ class _Process:
             _listening(self._settings.public_host, self._settings.public_port, "public") as public,
             _listening(self._settings.private_host, self._settings.private_port, "private") as private,
             _wake_socket(self._settings.wake_path, self._worker, self._log),
+            contextlib.ExitStack() as more,
         ):
+            oftp2 = self._listen_for_sessions(more)
+            calls = asyncio.create_task(self._oftp2.run(self._ports))
             parts = [
                 asyncio.create_task(self._public.serve(sockets=[public])),
                 asyncio.create_task(self._private.serve(sockets=[private])),
                 asyncio.create_task(self._worker.run()),
             ]
             self._announce(public, private)
+            for scheme, bound in oftp2.items():
+                print(f"oftp2 listener {scheme}://{_address(bound)}", flush=True)
             self._api.begin()
             ended = asyncio.create_task(stopping.wait())
             await asyncio.wait([*parts, ended], return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
-            await self._finish(parts)
+            calls.cancel()
+            await asyncio.gather(self._finish(parts), self._oftp2.stop(grace_seconds=GRACE_SECONDS))
         if isinstance(self._ports.poster, DeferredPoster):
             await self._ports.poster.close()
         self._info("gateway.stopped")
+
+    def _listen_for_sessions(self, stack: contextlib.ExitStack) -> dict[str, socket.socket]:
+        """The OFTP2 listeners that the settings ask for, by the scheme of their address."""
+        settings = self._settings
+        found = {}
+        for scheme, port in (("oftps", settings.oftp2_tls_port), ("oftp", settings.oftp2_plain_port)):
+            if port is not None:
+                which = "oftp2-tls" if scheme == "oftps" else "oftp2-plain"
+                found[scheme] = stack.enter_context(_listening(settings.oftp2_host, port, which))
+                self._oftp2.listen(self._ports, found[scheme], tls=scheme == "oftps")
+        return found
 
     async def _finish(self, parts: "list[asyncio.Task[None]]") -> None:
         """Nothing new begins; what is in flight ends. Raises what a part broke on."""

@@ -40,6 +40,13 @@ class Settings(BaseSettings):
         description="Address of the private listener (console, API); loopback unless told otherwise.",
     )
     private_port: Port = Field(default=4081, description="Port of the private listener; 0: any free one.")
+    oftp2_host: str = Field(default="0.0.0.0", description="Address of the OFTP2 listeners.")  # noqa: S104  partners must reach it
+    oftp2_tls_port: Port | None = Field(
+        default=None, description="OFTP2 with TLS (6619 by convention); absent: no such listener; 0: any free one."
+    )
+    oftp2_plain_port: Port | None = Field(
+        default=None, description="OFTP2 without TLS (3305 by convention); absent: no such listener; 0: any free one."
+    )
     host_name: str = Field(
         default="counterseal.localhost",
         pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$",

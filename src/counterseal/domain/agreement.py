@@ -162,7 +162,8 @@ class OFTP2Terms:
     require_signed_receipt: bool = True
     buffer_bytes: int = 65535
     credit: int = 99
-    buffer_compression: bool = True
+    buffer_compression: bool = False
+    """Offered in SSIDCMPR: some stacks refuse the offer itself, and CMS compresses better (oftp2-scx.md C 30)."""
     restart: bool = True
     may_call: bool = True
     """We dial this partner; off: we wait until it calls."""

@@ -22,6 +22,8 @@ class WorkKind(StrEnum):
     """An offered certificate whose validity begins later (cem.md row 15)."""
     SWEEP = "sweep"
     """Drafts, sessions, retention."""
+    SECURE_FILE = "secure-file"
+    """An OFTP2 document becomes the file that sessions will send."""
     CALL_PARTNER = "call-partner"
     DELIVER_ALERT = "deliver-alert"
 

@@ -10,6 +10,7 @@ from counterseal.domain.audit import AuditEvent
 from counterseal.domain.document import Cancelled, Direction, Document, DocumentKind, DocumentState, Requeued
 from counterseal.domain.people import Actor, Permission
 from counterseal.domain.usage import Protocol
+from counterseal.domain.virtual_file import VirtualFile, name_from
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine.ports import NotFound, Ports, Writer
 from counterseal.kernel.errors import CallerFault
@@ -46,9 +47,13 @@ def send(
     content_type: str | None,
     subject: str | None,
     document_id: DocumentId | None = None,
+    virtual_file: VirtualFile | None = None,
+    call: bool = True,
 ) -> Document:
     """Stores the payload and queues it. With a ``document_id`` that was sent before, that document: a repeated call sends
-    nothing twice. Raises ``NotFound``, ``NotSendable``, ``NothingToSend``, ``BlobUnavailable``."""
+    nothing twice. OFTP2: ``virtual_file`` says what it is there, absent as the agreement says; without ``call`` it waits for a
+    session that something else brings about. Raises ``NotFound``, ``NotSendable``, ``NothingToSend``, ``BlobUnavailable``,
+    ``InvalidVirtualFile``."""
     actor.require(Permission.DOCUMENTS)
     with ports.store.read() as reader:
         agreement = reader.agreement(agreement_id)
@@ -58,11 +63,13 @@ def send(
             except NotFound:
                 pass
     _check_sendable(agreement)
+    file = _virtual_file(agreement, virtual_file, file_name)
     payload, size, digest = store_payload(ports, content)
     if size == 0:
         ports.blobs.delete(payload)
         raise NothingToSend("the document is empty: expected at least one octet")
     now = ports.clock.now()
+    default_type, default_subject = _defaults(agreement, file)
     document = Document(
         id=document_id or DocumentId(ports.entropy.new_id()),
         community_id=agreement.community_id,
@@ -71,16 +78,17 @@ def send(
         kind=DocumentKind.BUSINESS,
         state=DocumentState.QUEUED,
         file_name=_plain_name(file_name),
-        content_type=content_type or agreement.as2.content_type,
+        content_type=content_type or default_type,
         size=size,
         digest=digest,
         payload=payload,
-        subject=subject or agreement.as2.subject,
+        subject=subject or default_subject,
+        virtual_file=file,
         created_by=actor.name,
         created_at=now,
     )
     with ports.store.write() as writer:
-        queue(ports, writer, document, agreement)
+        queue(ports, writer, document, agreement, call=call)
         writer.record(_event(ports, actor, document, "document.queued"))
     ports.wake()
     return document
@@ -99,18 +107,18 @@ def store_payload(ports: Ports, content: Iterable[bytes]) -> tuple[BlobId, int, 
         writer.abort()
 
 
-def queue(ports: Ports, writer: Writer, document: Document, agreement: Agreement) -> None:
+def queue(ports: Ports, writer: Writer, document: Document, agreement: Agreement, *, call: bool = True) -> None:
     """Stores the document as queued and the work that sends it."""
     writer.put(document)
     writer.enqueue(
         Work(
             id=OutboxId(ports.entropy.new_id()),
-            kind=WorkKind.SEND_DOCUMENT,
+            kind=WorkKind.SEND_DOCUMENT if agreement.protocol is Protocol.AS2 else WorkKind.SECURE_FILE,
             key=f"send-document:{document.id}:{ports.entropy.new_id()}",
             lane=f"agreement:{agreement.id}",
             lane_limit=agreement.as2.max_parallel if agreement.protocol is Protocol.AS2 else 1,
             subject=document.id,
-            facts={},
+            facts={} if call else {"call": "no"},
             due=ports.clock.now(),
             created_at=ports.clock.now(),
         )
@@ -138,6 +146,7 @@ def cancel(ports: Ports, actor: Actor, document_id: DocumentId) -> Document:
         document = documents_.apply(writer.document(document_id), Cancelled(by=actor.name), ports.clock.now())
         writer.put(document)
         writer.cancel_work(kind=WorkKind.SEND_DOCUMENT, subject=document.id)
+        writer.cancel_work(kind=WorkKind.SECURE_FILE, subject=document.id)
         writer.cancel_work(kind=WorkKind.RECEIPT_TIMEOUT, subject=document.id)
         writer.record(_event(ports, actor, document, "document.cancelled"))
     return document
@@ -156,8 +165,22 @@ def payload(ports: Ports, actor: Actor, document_id: DocumentId) -> Iterator[byt
 def _check_sendable(agreement: Agreement) -> None:
     if not agreement.active:
         raise NotSendable("this agreement is switched off; switch it on, then send again")
-    if agreement.protocol is not Protocol.AS2:
-        raise NotSendable(f"documents over {agreement.protocol.value} cannot be sent yet; choose an AS2 agreement")
+
+
+def _virtual_file(agreement: Agreement, wished: VirtualFile | None, file_name: str) -> VirtualFile | None:
+    """What it is as a file of OFTP2; ``None`` for AS2."""
+    if agreement.protocol is not Protocol.OFTP2:
+        if wished is not None:
+            raise NotSendable("dataset name, format and file wishes belong to OFTP2; this agreement is for AS2")
+        return None
+    return wished or VirtualFile(dataset_name=agreement.oftp2.dataset_name or name_from(file_name))
+
+
+def _defaults(agreement: Agreement, file: VirtualFile | None) -> tuple[str, str]:
+    """Content type and subject where none were given."""
+    if file is None:
+        return agreement.as2.content_type, agreement.as2.subject
+    return "application/octet-stream", file.description
 
 
 def _agreement_of(document: Document) -> AgreementId:

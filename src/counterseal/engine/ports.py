@@ -21,6 +21,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
+from counterseal.engine.oftp2.live import LiveSessions
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Retry
 from counterseal.kernel.ids import (
     AgreementId,
@@ -455,6 +456,12 @@ class Vault(Port):
     def unseal(self, record: bytes, *, purpose: str) -> bytes:
         """Raises ``VaultLocked`` when the record is not ours or was changed."""
 
+    def tls_key_file(
+        self, sealed: bytes, *, certificate_der: bytes, chain_der: tuple[bytes, ...]
+    ) -> AbstractContextManager[str]:
+        """The path of an anonymous file in memory with key and certificates, PEM, for the one library that takes a key no other
+        way (architecture.md section 2); gone when the context is left."""
+
 
 class PostFailed(EnvironmentFault):
     """No HTTP answer: connection refused, reset, TLS failure, timeout. ``kind`` is one of those words."""
@@ -494,6 +501,81 @@ class PostAnswer:
 class Poster(Port):
     async def post(self, request: PostRequest) -> PostAnswer:
         """Any HTTP answer, whatever its status; no redirects followed. Raises ``PostFailed``."""
+
+
+class CallFailed(EnvironmentFault):
+    """No OFTP2 connection: refused, unreachable, TLS failure, timeout. ``kind`` is one of those words."""
+
+    code = "oftp2.call-failed"
+
+    def __init__(self, detail: str, *, kind: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+TLSKey = Callable[[], AbstractContextManager[str]]
+"""Opens the key file of one certificate, as ``Vault.tls_key_file`` does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A connection that stands: whom it reaches, and what TLS said."""
+
+    remote: str
+    tls: str = ""
+    """Version and cipher; empty: plain."""
+    peer_chain: tuple[bytes, ...] = ()
+    """The other side's verified certificates, its own first, DER; empty: it showed none."""
+
+
+class Talk(Port):
+    """One OFTP2 session without its connection. Not thread-safe, and ``step`` may block: one thread at a time."""
+
+    def begin(self, link: Link) -> None:
+        """The connection stands (and TLS has shaken hands)."""
+
+    def step(self, octets: bytes) -> bytes:
+        """Takes what came (perhaps nothing) and gives what is to be written."""
+
+    def lost(self, why: str) -> None:
+        """The connection went away; ``why`` is a sentence or empty."""
+
+    @property
+    def wants_step(self) -> bool:
+        """There is more to write without anything coming in."""
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When ``step(b"")`` is due although nothing came."""
+
+    @property
+    def must_close(self) -> bool:
+        """To be closed once what was given is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    host: str
+    port: int
+    tls: bool
+    connect_timeout: timedelta
+    """Connection and TLS handshake."""
+    trust: tuple[bytes, ...] = ()
+    """DER certificates to trust instead of the system's roots. One of them shown itself is a pin: its name does not matter."""
+    identity: TLSKey | None = None
+    """Our client certificate."""
+
+
+class Dialer(Port):
+    async def call(self, request: CallRequest, talk: Talk) -> None:
+        """Connects, carries the session and returns when it is over. Raises ``CallFailed`` when no connection was made."""
+
+
+class NoDialer:
+    """For processes that never call: a command on the same machine, most tests."""
+
+    async def call(self, request: CallRequest, talk: Talk) -> None:  # noqa: ARG002 the port's signature
+        raise CallFailed("this process makes no calls", kind="unreachable")
 
 
 class Clock(Port):
@@ -555,3 +637,8 @@ class Ports:
     host_name: str
     """Right-hand side of the Message-IDs we make."""
     settings: Mapping[str, str] = field(default_factory=dict)
+    dialer: Dialer = field(default_factory=NoDialer)
+    live: LiveSessions = field(default_factory=LiveSessions)
+    """The OFTP2 sessions of this process."""
+    maximum_file_octets: int = 10 * 1024**3
+    """A larger OFTP2 file is refused."""

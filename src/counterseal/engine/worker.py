@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import answering, handing_over, offers, sending, trust_requests
+from counterseal.engine.oftp2 import calling, securing
 from counterseal.engine.ports import LeaseLost, Ports
 from counterseal.kernel.errors import EnvironmentFault, Fault
 
@@ -52,6 +53,8 @@ PERFORMERS: Final[Mapping[WorkKind, Performer]] = {
     WorkKind.ANSWER_OFFER: _threaded(offers.answer),
     WorkKind.RESPOND_BY: _threaded(trust_requests.at_date),
     WorkKind.DECIDE_LATER: _threaded(offers.decide_later),
+    WorkKind.SECURE_FILE: _threaded(securing.secure),
+    WorkKind.CALL_PARTNER: calling.perform,
 }
 
 

@@ -67,6 +67,11 @@ def to_pkcs8(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
+def to_pem(key: PrivateKey) -> bytes:
+    """Unencrypted, for a file in memory that OpenSSL reads at once."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def from_pkcs8(der: bytes) -> PrivateKey:
     """Only for what this vault has sealed itself: the key's own checks were made when it came in and cost milliseconds."""
     return known_kind(load_der_private_key(der, password=None, unsafe_skip_rsa_key_validation=True))

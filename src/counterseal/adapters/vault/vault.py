@@ -1,6 +1,9 @@
 """``FileVault``: the port ``Vault`` with keys in sealed records and the master key beside the data."""
 
 import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,7 @@ from counterseal.adapters.vault.keys import (
     kind_of,
     rejection_secret,
     spki_of,
+    to_pem,
     to_pkcs8,
 )
 from counterseal.adapters.vault.master import open_master
@@ -73,6 +77,19 @@ class FileVault:
     def decrypter(self, sealed: bytes, *, certificate_der: bytes) -> VaultDecrypter:
         """Raises ``UnsuitableKey`` when the certificate is not this key's."""
         return self._decrypter(sealed, certificate_der)
+
+    @contextmanager
+    def tls_key_file(self, sealed: bytes, *, certificate_der: bytes, chain_der: tuple[bytes, ...]) -> Iterator[str]:
+        """Raises ``UnsuitableKey`` when the certificate is not this key's."""
+        key = self._fitting(sealed, certificate_der)
+        certificates_pem = "".join(Certificate.parse(der).pem for der in (certificate_der, *chain_der)).encode()
+        descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
+        try:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(to_pem(key) + certificates_pem)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
 
     def seal(self, secret: bytes, *, purpose: str) -> bytes:
         return self._sealer.seal(secret, purpose=f"secret:{purpose}")

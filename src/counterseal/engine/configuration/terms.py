@@ -214,7 +214,7 @@ OFTP2: Final = Block(
             name="buffer_bytes", kind=Whole(lowest=128, highest=99999), text="Data exchange buffer.", default="65535"
         ),
         Field(name="credit", kind=Whole(lowest=2, highest=999), text="Buffers before a CDT.", default="99"),
-        Field(name="buffer_compression", kind=Flag(), text="Run-length compression of buffers.", default="true"),
+        Field(name="buffer_compression", kind=Flag(), text="Run-length compression of buffers.", default="false"),
         Field(name="restart", kind=Flag(), text="Broken transfers go on where they stopped.", default="true"),
         Field(name="may_call", kind=Flag(), text="We dial; off: we wait until it calls.", default="true"),
         Field(

@@ -131,6 +131,10 @@ class Session:
         if machine.state in OUR_MOVE:
             machine.touch()
 
+    def use_settings(self, settings: Settings) -> None:
+        """A responder learns from the SSID whose agreement counts: its patience and strictness hold from now on."""
+        self._machine.settings = settings
+
     def connection_lost(self, now: datetime) -> list[Event]:
         """The transport closed or broke; not an error when the session has ended."""
         self._machine.now = now

@@ -111,6 +111,8 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "documents.not-sendable": HTTPStatus.CONFLICT,
     "documents.empty": HTTPStatus.UNPROCESSABLE_ENTITY,
     "documents.no-payload": HTTPStatus.NOT_FOUND,
+    "documents.no-receipt-held": HTTPStatus.CONFLICT,
+    "documents.no-reason": HTTPStatus.UNPROCESSABLE_ENTITY,
     "offers.decision-refused": HTTPStatus.CONFLICT,
     "sending.no-certificate": HTTPStatus.CONFLICT,
     "certificates.not-assignable": HTTPStatus.CONFLICT,

@@ -64,6 +64,8 @@ STATUS: Final[Mapping[str, Exit]] = {
     "documents.not-sendable": Exit.CONFLICT,
     "documents.empty": Exit.REFUSED,
     "documents.no-payload": Exit.NOT_FOUND,
+    "documents.no-receipt-held": Exit.CONFLICT,
+    "documents.no-reason": Exit.REFUSED,
     "offers.decision-refused": Exit.CONFLICT,
     "sending.no-certificate": Exit.CONFLICT,
     "certificates.not-assignable": Exit.CONFLICT,

@@ -6,6 +6,7 @@ import typer
 
 from counterseal.surfaces.cli.commands.arguments import CommunityOption, group, opened
 from counterseal.surfaces.cli.output import Column, print_list, print_record
+from counterseal.surfaces.cli.session import local_actor
 
 community: Final = group("Our trading organisations; changed by `counterseal apply`.")
 station: Final = group("Our identities on a wire; changed by `counterseal apply`.")
@@ -104,6 +105,26 @@ def show_partner(
     with opened(context) as (session, ports), ports.store.read() as reader:
         of = records.community_named(reader, community)
         found = records.partner(records.partner_named(reader, of, slug), reader.agreements(of.id))
+    print_record(found, as_json=session.as_json)
+
+
+@partner.command("call")
+def call_partner(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="An OFTP2 agreement: its id, their code, or the partner's slug.")],
+    community: CommunityOption = "",
+) -> None:
+    """Call an OFTP2 partner now: one session for everything that waits."""
+    from counterseal.engine.oftp2 import calling
+    from counterseal.engine.views import records
+
+    with opened(context) as (session, ports):
+        with ports.store.read() as reader:
+            of = records.community_named(reader, community)
+            agreement = records.agreement_named(reader, of, name)
+        calling.call_now(ports, local_actor(), agreement.id)
+        with ports.store.read() as reader:
+            found = records.agreements(reader, of, only=agreement.id)[0]
     print_record(found, as_json=session.as_json)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from counterseal.domain.document import Direction, DocumentState
+from counterseal.domain.virtual_file import RecordFormat
 from counterseal.surfaces.cli.commands.arguments import CommunityOption, LimitOption, group, opened
 from counterseal.surfaces.cli.faults import FileTrouble
 from counterseal.surfaces.cli.output import Column, print_list, print_record
@@ -45,23 +46,53 @@ def send_document(
     file_name: Annotated[str, typer.Option(help="The name that the partner sees; absent: the file's.")] = "",
     content_type: Annotated[str, typer.Option(help="Media type; absent: as the agreement says.")] = "",
     subject: Annotated[str, typer.Option(help="Subject header; absent: as the agreement says.")] = "",
+    dataset_name: Annotated[str, typer.Option(help="OFTP2: virtual file name; absent: as the agreement says.")] = "",
+    record_format: Annotated[
+        RecordFormat | None, typer.Option("--format", help="OFTP2: unstructured, text, fixed or variable records.")
+    ] = None,
+    record_length: Annotated[int, typer.Option(min=0, max=99999, help="OFTP2: of F and V files.")] = 0,
+    lines: Annotated[bool, typer.Option("--lines", help="OFTP2, format V: each line of the text is a record.")] = False,
+    description: Annotated[str, typer.Option(help="OFTP2: text that goes with the file.")] = "",
+    sign: Annotated[bool | None, typer.Option("--sign/--no-sign", help="OFTP2: absent: as the agreement says.")] = None,
+    compress: Annotated[bool | None, typer.Option("--compress/--no-compress", help="OFTP2: the same.")] = None,
+    encrypt: Annotated[bool | None, typer.Option("--encrypt/--no-encrypt", help="OFTP2: the same.")] = None,
+    signed_receipt: Annotated[
+        bool | None, typer.Option("--signed-receipt/--no-signed-receipt", help="OFTP2: the same, for the EERP.")
+    ] = None,
+    no_call: Annotated[bool, typer.Option("--no-call", help="OFTP2: wait for a session; do not call.")] = False,
 ) -> None:
     """Queue a document for a partner; it is durable when this returns, and sent by the server."""
     from counterseal.engine import documents
+    from counterseal.engine.oftp2.records import records_of_lines
+    from counterseal.engine.oftp2.wishes import FileWishes
     from counterseal.engine.views import conversation_records, records
 
+    shown_name = file_name or ("document" if str(file) == "-" else file.name)
+    wishes = FileWishes(
+        dataset_name=dataset_name,
+        format=record_format,
+        record_length=record_length,
+        description=description,
+        sign=sign,
+        compress=compress,
+        encrypt=encrypt,
+        receipt_signed=signed_receipt,
+    )
     with opened(context) as (session, ports):
         with ports.store.read() as reader:
             of = records.community_named(reader, community)
-            agreement_id = records.agreement_named(reader, of, agreement).id
+            found = records.agreement_named(reader, of, agreement)
+        content = _chunks(file, most=session.settings().maximum_upload_bytes)
         made = documents.send(
             ports,
             local_actor(),
-            agreement_id,
-            content=_chunks(file, most=session.settings().maximum_upload_bytes),
-            file_name=file_name or ("document" if str(file) == "-" else file.name),
+            found.id,
+            content=records_of_lines(content) if lines else content,
+            file_name=shown_name,
             content_type=content_type or None,
             subject=subject or None,
+            virtual_file=wishes.file(found, shown_name),
+            call=not no_call,
         )
     print_record(conversation_records.document(made, {of.id: of.slug}), as_json=session.as_json)
 
@@ -104,6 +135,26 @@ def cancel(context: typer.Context, document: DocumentArgument) -> None:
     from counterseal.engine import documents
 
     _do(context, document, documents.cancel)
+
+
+@document.command("release-receipt")
+def release_receipt(context: typer.Context, document: DocumentArgument) -> None:
+    """OFTP2: give the partner the EERP that waits for a person."""
+    from counterseal.engine.oftp2 import deciding
+
+    _do(context, document, deciding.release)
+
+
+@document.command("reject-receipt")
+def reject_receipt(
+    context: typer.Context,
+    document: DocumentArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What the partner reads.")],
+) -> None:
+    """OFTP2: answer a received file with a NERP instead of the EERP that waits."""
+    from counterseal.engine.oftp2 import deciding
+
+    _do(context, document, lambda ports, actor, named: deciding.reject(ports, actor, named, reason=reason))
 
 
 @document.command("list")

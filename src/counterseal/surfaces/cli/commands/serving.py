@@ -13,6 +13,9 @@ def serve(
     public_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
     private_host: Annotated[str | None, typer.Option(help="Address of the private listener.")] = None,
     private_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
+    oftp2_host: Annotated[str | None, typer.Option(help="Address of the OFTP2 listeners.")] = None,
+    oftp2_tls_port: Annotated[int | None, typer.Option(help="OFTP2 with TLS; 6619 by convention.")] = None,
+    oftp2_plain_port: Annotated[int | None, typer.Option(help="OFTP2 without TLS; 3305 by convention.")] = None,
     host_name: Annotated[str | None, typer.Option(help="Right-hand side of our Message-IDs.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:
@@ -23,6 +26,9 @@ def serve(
         "public_port": public_port,
         "private_host": private_host,
         "private_port": private_port,
+        "oftp2_host": oftp2_host,
+        "oftp2_tls_port": oftp2_tls_port,
+        "oftp2_plain_port": oftp2_plain_port,
         "host_name": host_name,
         "log_format": log_format,
     }
