@@ -120,6 +120,10 @@ def test_nothing_on_any_page_is_blocked_by_the_policy(page: Page, live: Live) ->
     page.on("request", lambda request: None if request.url.startswith(live.url) else found.append(request.url))
     for _, path in PAGES:
         page.goto(live.url + scene.base + place(path, scene))
+    page.goto(f"{live.url}{scene.base}/sent/138")
+    with page.expect_response(lambda r: "hx-request" in r.request.headers):
+        page.wait_for_selector("text=messages are leaving")
+    page.wait_for_timeout(200)
     page.goto(f"{live.url}{scene.base}/sent")
     page.fill("#q", "nothing fits this")
     page.click("form.filters button[type=submit]")

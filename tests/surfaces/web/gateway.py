@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from counterseal.adapters.blobs import FolderBlobs
 from counterseal.adapters.storage import SQLStore
 from counterseal.adapters.vault import FileVault
 from counterseal.domain.people import Role, User
@@ -21,6 +20,7 @@ from counterseal.kernel.ids import UserId
 from counterseal.surfaces.web import create_console
 from tests import builders
 from tests.builders import NOW, an_id
+from tests.gateway import MemoryBlobs
 
 PASSWORD = "a sentence is a fine password"
 HOSTILE = '<img src=x onerror="alert(1)">&\'"</td></script><script>alert(2)</script>'
@@ -60,7 +60,7 @@ class NothingDelivered:
 def make_ports(data_dir: Path, *, clock: FrozenClock | None = None) -> Ports:
     return Ports(
         store=SQLStore.in_memory(),
-        blobs=FolderBlobs(data_dir / "payloads"),
+        blobs=MemoryBlobs(),
         vault=FileVault.open(data_dir),
         poster=NobodyAnswers(),
         backend=NothingDelivered(),

@@ -36,14 +36,6 @@ def address(route: Route, scene: Scene) -> str:
     )
 
 
-def test_signed_out_every_page_leads_to_sign_in(ports: Ports, client: Client) -> None:
-    scene = fill(ports)
-    for route in GETS:
-        answer = client.get(address(route, scene))
-        assert answer.status_code == 303, route.path
-        assert answer.headers["location"].startswith("/sign-in"), route.path
-
-
 def test_signed_out_every_post_leads_to_sign_in_and_does_nothing(ports: Ports, client: Client) -> None:
     scene = fill(ports)
     before = contents(ports)
@@ -86,26 +78,6 @@ def test_a_viewer_sees_no_button_that_would_say_no(ports: Ports) -> None:
         assert "Accept and tell" not in page
         assert "/remind" not in page
     viewer.client.close()
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/c/nobody",
-        "/c/alpha/sent/999",
-        "/c/alpha/documents/none",
-        "/c/alpha/certificates/none",
-        "/c/alpha/partners/none",
-        "/c/alpha/agreements/none",
-        "/c/alpha/received/none",
-        "/c/alpha/stations/none",
-    ],
-)
-def test_what_is_not_there_has_a_page_that_says_so(ports: Ports, admin: Browser, path: str) -> None:
-    fill(ports)
-    page = admin.get(path, status=404)
-    assert "There is nothing at this address" in page
-    assert "Traceback" not in page
 
 
 def test_things_of_another_community_are_not_shown_under_this_one(ports: Ports, admin: Browser) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -94,7 +95,9 @@ def word(value: StrEnum) -> str:
     return _WORD_TABLES.get(type(value), {}).get(value, value.value)
 
 
+@cache
 def environment() -> Environment:
+    """One for the process: compiled templates depend on nothing that a console is given."""
     made = Environment(
         loader=PackageLoader("counterseal.surfaces.web", "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -128,7 +131,7 @@ def _joined(items: list[str]) -> str:
 
 
 class Renderer:
-    """Renders a template by name; one environment for the life of the app."""
+    """Renders a template by name."""
 
     def __init__(self) -> None:
         self._environment = environment()
