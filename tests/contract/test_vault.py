@@ -296,6 +296,8 @@ def test_certificates_and_requests_are_signed_with_the_chosen_digest(
         ({"common_name": "x" * 65}, "common name"),
         ({"country": "Germany"}, "country"),
         ({"dns_names": ("münchen.example",)}, "DNS name"),
+        ({"dns_names": ("not a name",)}, "DNS name"),
+        ({"dns_names": (".".join(["a" * 60] * 5),)}, "DNS name"),
         ({"ip_addresses": ("300.1.1.1",)}, "IP address"),
         ({"email": "ü@alpha.example"}, "e-mail"),
         ({"key_usage": ("digitalSignature", "everything")}, "key usage"),

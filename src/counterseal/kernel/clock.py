@@ -23,8 +23,12 @@ def zone(name: str) -> tzinfo:
     """The time zone of an IANA name (``Europe/Berlin``). Raises ``InvalidInstant`` when it is unknown."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise InvalidInstant(f"unknown time zone {name!r}; expected an IANA name such as Europe/Berlin") from error
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ) as error:  # OSError: a folder of zones (``Europe``), a name too long
+        raise InvalidInstant(f"unknown time zone {name[:60]!r}; expected an IANA name such as Europe/Berlin") from error
 
 
 def parse_instant(text: str, *, default_zone: tzinfo = UTC) -> datetime:

@@ -1,5 +1,6 @@
 """Self-signed certificates and PKCS#10 requests from what a person has filled in."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final
@@ -20,6 +21,11 @@ class InvalidForm(CallerFault):
 
     code = "vault.invalid-form"
 
+
+_LABEL: Final = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DNS_NAME: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
+"""The preferred name syntax of RFC 1034 3.5, as RFC 5280 4.2.1.6 demands it, a wildcard in front (RFC 6125 6.4.3), and the
+underscores that some hosts have."""
 
 _DIGESTS: Final[dict[str, hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
     "sha256": hashes.SHA256(),
@@ -131,10 +137,11 @@ def _purposes(oids: Iterable[str]) -> x509.ExtendedKeyUsage:
 def _alternative_names(form: CertificateForm) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = []
     for name in form.dns_names:
-        try:
-            names.append(x509.DNSName(name))
-        except ValueError as error:
-            raise InvalidForm(f"the DNS name {name!r} is not in ASCII; write it in its xn-- form") from error
+        if not name.isascii():
+            raise InvalidForm(f"the DNS name {name!r} is not in ASCII; write it in its xn-- form")
+        if len(name) > 253 or not _DNS_NAME.fullmatch(name):
+            raise InvalidForm(f"{name[:253]!r} is no DNS name; expected one such as as2.alpha.example")
+        names.append(x509.DNSName(name))
     for address in form.ip_addresses:
         try:
             names.append(x509.IPAddress(ip_address(address)))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from counterseal.domain.channel import SCXType
+from counterseal.domain.community import Community
 from counterseal.domain.people import Actor, Permission
 from counterseal.domain.usage import Usage
 from counterseal.engine import trust_requests
@@ -14,6 +15,7 @@ from counterseal.engine.ports import Ports
 from counterseal.engine.views import conversation_records as conversations
 from counterseal.engine.views import records
 from counterseal.engine.views.conversation_records import TrustRequestRecord
+from counterseal.kernel.clock import zone
 from counterseal.kernel.ids import ExchangeId, TrustRequestId
 from counterseal.surfaces.api.routes.communities import CommunityName
 from counterseal.surfaces.api.routes.trust_requests import RequestName
@@ -83,7 +85,7 @@ def send(request: Request, community: CommunityName, body: NewTrustRequest) -> T
             scx=tuple(records.agreement_named(reader, of, name).id for name in body.scx),
             scx_type=body.scx_type,
             respond_by=body.respond_by,
-            time_zone=body.time_zone or of.time_zone,
+            time_zone=_zone_name(body.time_zone, of),
             draft_id=None,
         )
     return _shown(request, community, trust_requests.start(ports, actor_of(request), start).id)
@@ -99,7 +101,7 @@ def change_respond_by(
         of = records.community_named(reader, community)
         found = conversations.trust_request_named(reader, of, trust_request)
     trust_requests.change_respond_by(
-        ports, actor_of(request), found.id, respond_by=body.respond_by, time_zone=body.time_zone or of.time_zone
+        ports, actor_of(request), found.id, respond_by=body.respond_by, time_zone=_zone_name(body.time_zone, of)
     )
     return _shown(request, community, found.id)
 
@@ -168,6 +170,13 @@ def record_answer(
         return trust_requests.record_answer(ports, actor, exchange_id, accepted=body.accepted, reason=body.reason)
 
     return _with_exchange(request, community, trust_request, exchange, record)
+
+
+def _zone_name(text: str, community: Community) -> str:
+    """Raises ``InvalidInstant``."""
+    name = text or community.time_zone
+    zone(name)
+    return name
 
 
 def _chosen(
