@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,30 +125,40 @@ def serving(folder: Path, *, slug: str, name: str, identity: str) -> Iterator[Ga
 @contextmanager
 def two_gateways(folder: Path) -> Iterator[Pair]:
     """Alpha Arrows and Bravo Bows trade over AS2: both agreements stand, each side's certificate is known to the other."""
-    with ExitStack() as stack:
-        alpha = stack.enter_context(serving(folder, slug="alpha", name="Alpha Arrows", identity="ALPHA-ARROWS"))
-        bravo = stack.enter_context(serving(folder, slug="bravo", name="Bravo Bows", identity="BRAVO-BOWS"))
-        introduce(folder, alpha, bravo)
+    with ExitStack() as stack, ThreadPoolExecutor(max_workers=2) as both:
+
+        def begin(words: tuple[str, str, str]) -> Gateway:
+            slug, name, identity = words
+            gateway = stack.enter_context(serving(folder, slug=slug, name=name, identity=identity))
+            introduce_itself(folder, gateway)
+            return gateway
+
+        names = (("alpha", "Alpha Arrows", "ALPHA-ARROWS"), ("bravo", "Bravo Bows", "BRAVO-BOWS"))
+        alpha, bravo = both.map(begin, names)
+        list(both.map(meet, (folder, folder), (alpha, bravo), (bravo, alpha)))
         yield Pair(alpha=alpha, bravo=bravo)
 
 
-def introduce(folder: Path, alpha: Gateway, bravo: Gateway) -> None:
-    """Each side's own things first, then what it needs of the other's."""
-    for gateway in (alpha, bravo):
-        text = CONFIGURATION.format(slug=gateway.slug, name=gateway.name, identity=gateway.identity, url=gateway.public)
-        (folder / f"{gateway.slug}.yaml").write_text(text, encoding="utf-8")
-        gateway.command("apply", str(folder / f"{gateway.slug}.yaml"))
-        pem = gateway.command("certificate", "show", f"{gateway.slug}-old", "--pem")
-        (folder / f"{gateway.slug}.pem").write_text(pem, encoding="ascii")
-    for ours, theirs in ((alpha, bravo), (bravo, alpha)):
-        path = folder / f"{ours.slug}.yaml"
-        partner = PARTNER.format(
-            slug=ours.slug,
-            identity=ours.identity,
-            their_slug=theirs.slug,
-            their_name=theirs.name,
-            their_identity=theirs.identity,
-            their_url=theirs.public,
-        )
-        path.write_text(path.read_text(encoding="utf-8") + partner, encoding="utf-8")
-        ours.command("apply", str(path))
+def introduce_itself(folder: Path, gateway: Gateway) -> None:
+    """Its community, station and first certificate, which goes to ``<slug>.pem`` for the other."""
+    path = folder / f"{gateway.slug}.yaml"
+    text = CONFIGURATION.format(slug=gateway.slug, name=gateway.name, identity=gateway.identity, url=gateway.public)
+    path.write_text(text, encoding="utf-8")
+    gateway.command("apply", str(path))
+    pem = gateway.command("certificate", "show", f"{gateway.slug}-old", "--pem")
+    (folder / f"{gateway.slug}.pem").write_text(pem, encoding="ascii")
+
+
+def meet(folder: Path, ours: Gateway, theirs: Gateway) -> None:
+    """Partner and agreement, with the certificates of both."""
+    path = folder / f"{ours.slug}.yaml"
+    partner = PARTNER.format(
+        slug=ours.slug,
+        identity=ours.identity,
+        their_slug=theirs.slug,
+        their_name=theirs.name,
+        their_identity=theirs.identity,
+        their_url=theirs.public,
+    )
+    path.write_text(path.read_text(encoding="utf-8") + partner, encoding="utf-8")
+    ours.command("apply", str(path))
