@@ -24,7 +24,7 @@ PAUSE = timedelta(milliseconds=150)
 
 
 @functools.cache
-def _minted(common_name: str, number: int) -> Minted:
+def minted(common_name: str, number: int) -> Minted:
     """Valid now: these gateways live in real time."""
     return mint(common_name, key=rsa_key(number), now=datetime.now(UTC))
 
@@ -50,10 +50,10 @@ def make_gateway(data_dir: Path, *, names: tuple[str, str], ports: tuple[int, in
     )
     with opened.store.write() as writer:
         writer.put(community, station, partner, agreement)
-    ours = _hold(opened, community.id, _minted(names[0], ord(names[0][0])), "in use")
-    _hold(opened, community.id, _minted(names[0], ord(names[0][0]) + 100), NEW_LABEL)
+    ours = _hold(opened, community.id, minted(names[0], ord(names[0][0])), "in use")
+    _hold(opened, community.id, minted(names[0], ord(names[0][0]) + 100), NEW_LABEL)
     theirs = certificates.add_partner_certificate(
-        opened, ADMINISTRATOR, partner.id, content=_minted(names[1], ord(names[1][0])).der
+        opened, ADMINISTRATOR, partner.id, content=minted(names[1], ord(names[1][0])).der
     )
     for side, held in ((Side.OURS, ours), (Side.THEIRS, theirs)):
         certificates.assign(

@@ -5,18 +5,10 @@ program, repeats what got no answer. ``BEATS`` is the table: use case, side, bea
 """
 
 import json
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,14 +23,12 @@ from counterseal.engine import audit_log
 from counterseal.engine.ports import Ports, Window
 from counterseal.settings import Settings
 from tests.gateway import ADMINISTRATOR
+from tests.journeys.nursery import PATIENCE, Nursery, eventually, free_port
 from tests.journeys.setting import CONTENT, DOCUMENT_ID, make_gateway, new_fingerprint
 
 pytestmark = pytest.mark.slow
 
 ALPHA, BRAVO = "alpha", "bravo"
-ROOT = Path(__file__).parents[2]
-PATIENCE = 40.0
-"""Seconds until a test gives up; everything is usually settled within one or two."""
 
 
 def _sending(*, first: tuple[str, ...]) -> tuple[str, ...]:
@@ -131,46 +121,6 @@ BEATS: dict[str, tuple[str, tuple[str, ...]]] = {
 CASES = [(use_case, beat) for use_case, (_, beats) in BEATS.items() for beat in beats]
 
 
-class Nursery:
-    """Starts gateway processes, and knows how they end."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journeys.crashing"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-        self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def _ask(self, **order: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def start(self, data_dir: Path, port: int, *, act: str, crash_at: str) -> int:
-        pid: int = self._ask(data_dir=str(data_dir), public_port=port, act=act, crash_at=crash_at)["pid"]
-        return pid
-
-    def ended(self, pid: int, *, seconds: float) -> int | None:
-        status: int | None = self._ask(wait=pid, seconds=seconds)["ended"]
-        return status
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
 @dataclass(frozen=True)
 class Pattern:
     """Data directories to be copied, and the ports that they name."""
@@ -179,26 +129,12 @@ class Pattern:
     ports: dict[str, int]
 
 
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    opened = Nursery()
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(scope="module")
 def patterns(tmp_path_factory: pytest.TempPathFactory) -> dict[ReceiptMode, Pattern]:
     made = {}
     for receipt in (ReceiptMode.SYNC, ReceiptMode.ASYNC):
         folder = tmp_path_factory.mktemp(receipt.value)
-        ports = {ALPHA: _free_port(), BRAVO: _free_port()}
+        ports = {ALPHA: free_port(), BRAVO: free_port()}
         for one, other in ((ALPHA, BRAVO), (BRAVO, ALPHA)):
             make_gateway(
                 folder / one,
@@ -228,9 +164,7 @@ class Both:
 
     def kill_all(self) -> None:
         for pid in self.running.values():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            self.nursery.ended(pid, seconds=5)
+            self.nursery.kill(pid)
         for ports in self.opened.values():
             app.close_ports(ports)
 
@@ -249,13 +183,6 @@ class Both:
 
     def logs(self) -> str:
         return "\n".join(f"{side}:\n{(self.folder / side / 'log').read_text()}" for side in (ALPHA, BRAVO))
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + PATIENCE
-    while not (held := holds()) and time.monotonic() < until:
-        time.sleep(0.03)
-    return held
 
 
 @pytest.mark.parametrize(("use_case", "beat"), CASES, ids=[f"{u}: {b}" for u, b in CASES])
