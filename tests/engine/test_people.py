@@ -26,6 +26,7 @@ from tests.gateway import ADMINISTRATOR, clock_of, open_gateway
 
 PASSWORD = "a long enough password"
 REAL_HASHER = passwords._HASHER
+REAL_NOBODY = passwords._NOBODY
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,14 @@ def events(ports: Ports) -> list[str]:
         return [e.event.event for e in reversed(reader.audit(window=Window(limit=500)))]
 
 
+# what a guess costs
+
+
+def test_a_guess_at_an_unknown_name_costs_what_one_at_a_known_name_costs() -> None:
+    assert REAL_HASHER.verify(REAL_NOBODY, "nobody has this password")
+    assert not REAL_HASHER.check_needs_rehash(REAL_NOBODY)
+
+
 # the first start
 
 
@@ -72,6 +81,15 @@ def test_the_first_start_makes_a_link_that_creates_the_administrator(ports: Port
 def test_there_is_no_first_link_once_somebody_exists(ports: Ports) -> None:
     first(ports)
     assert people.first_start_link(ports) is None
+
+
+def test_a_start_makes_such_a_link_only_once_and_a_person_as_often_as_needed(ports: Ports) -> None:
+    assert people.nobody_is_here(ports)
+    assert people.first_start_link(ports, only_once=True) is not None
+    assert people.first_start_link(ports, only_once=True) is None
+    assert people.first_start_link(ports) is not None
+    first(ports)
+    assert not people.nobody_is_here(ports)
 
 
 def test_a_second_first_link_is_worth_nothing_after_the_first_was_used(ports: Ports) -> None:
