@@ -15,10 +15,11 @@ VIEWS = (
 )
 
 
-def picture(page: Page, name: str) -> Path:
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    path = OUTPUT / f"{name}.png"
-    page.screenshot(path=path, full_page=True)
+def picture(page: Page, name: str, *, folder: Path = OUTPUT, full_page: bool = True) -> Path:
+    """Where the page, as it stands in its window, was photographed to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path, full_page=full_page)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,18 +11,20 @@ import pytest
 from counterseal.domain.channel import Channel
 from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.trust_request import TrustRequestState
-from counterseal.domain.usage import AssignmentState
+from counterseal.domain.usage import AssignmentState, Side
 from counterseal.engine.ports import NotFound, Ports
 from counterseal.engine.views import certificates, community, documents, home, received, sent
 from counterseal.engine.views.certificates import Shelf
 from counterseal.engine.views.comparison import compare, split_name
 from counterseal.engine.views.home import NeedKind
-from counterseal.engine.views.names import matches
+from counterseal.engine.views.names import gather, matches
 from counterseal.engine.views.paging import page_of
 from counterseal.engine.views.received import ReceivedState
 from counterseal.engine.views.sent import LineAction, LineState
 from counterseal.kernel.clock import zone
-from tests.builders import NOW, a_certificate, an_exchange, rsa_key
+from counterseal.kernel.x509 import pretty_fingerprint
+from tests import builders
+from tests.builders import NOW, a_certificate, an_exchange, mint, rsa_key
 from tests.surfaces.web.gateway import put
 from tests.surfaces.web.scene import NAMES, STATES, Scene, fill
 
@@ -215,6 +218,45 @@ def test_a_certificate_with_a_staged_successor_is_no_need(ports: Ports, scene: S
         view = home.home(reader, scene.community, now=NOW)
     assert NeedKind.EXPIRY not in {need.kind for need in view.needs}
     assert view.ours[0].successor == "ALPHA-ARROWS 2026"
+
+
+def test_a_retiring_certificate_is_followed_by_the_active_one(ports: Ports, scene: Scene) -> None:
+    with ports.store.read() as reader:
+        ours = reader.assignments(community_id=scene.community.id, side=Side.OURS)
+    agreement = scene.agreements[0].id
+    states = {
+        scene.old.certificate.fingerprint: AssignmentState.RETIRING,
+        scene.new.certificate.fingerprint: AssignmentState.ACTIVE,
+    }
+    with ports.store.write() as writer:
+        for found in ours:
+            here = found.agreement_id == agreement
+            state = states[found.fingerprint] if here else AssignmentState.RETIRED
+            writer.put(replace(found, state=state))
+    with ports.store.read() as reader:
+        view = home.home(reader, scene.community, now=NOW)
+    old = next(r for r in view.ending if r.held.fingerprint == scene.old.certificate.fingerprint)
+    assert (old.successor, old.followed) == ("ALPHA-ARROWS 2026", True)
+    assert not [need for need in view.needs if need.kind is NeedKind.EXPIRY]
+
+
+def test_home_lists_only_what_ends_within_thirteen_weeks(ports: Ports, scene: Scene) -> None:
+    with ports.store.read() as reader:
+        view = home.home(reader, scene.community, now=NOW)
+    assert view.ending
+    assert all(r.held.certificate.not_after <= NOW + timedelta(weeks=13) for r in view.ending)
+
+
+def test_certificates_of_one_name_and_year_are_told_apart(ports: Ports, scene: Scene) -> None:
+    twin = mint("ALPHA-ARROWS", key=rsa_key(3), expires_in=timedelta(days=700))
+    put(ports, builders.a_held_certificate(community_id=scene.community.id, certificate=twin.certificate))
+    with ports.store.read() as reader:
+        names = gather(reader, scene.community)
+    titles = [names.title(m.certificate.fingerprint) for m in (scene.old, scene.new, twin)]
+    first_bytes = pretty_fingerprint(twin.certificate.fingerprint)[:5]
+    assert titles[0] == "ALPHA-ARROWS 2024"
+    assert titles[1].startswith("ALPHA-ARROWS 2026 (")
+    assert titles[2] == f"ALPHA-ARROWS 2026 ({first_bytes})"
 
 
 def test_shelves_count_and_show_the_same(ports: Ports, scene: Scene) -> None:

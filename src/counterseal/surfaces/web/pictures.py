@@ -136,6 +136,7 @@ def timeline(view: TrustRequestView, times: Times) -> Timeline:
     end = max(ends)
     whole = max(end - begin, timedelta(minutes=1))
     today = _percent(times.now - begin, whole) if begin <= times.now <= end else None
+    last = times.week_day(end) if end.year == begin.year else times.day(end)
     finish = "old certificate ends" if old_end == end else "last answer" if end != request.respond_by else ""
     return Timeline(
         dots=tuple(_dots(answers, begin, whole)),
@@ -143,9 +144,9 @@ def timeline(view: TrustRequestView, times: Times) -> Timeline:
         limit=_percent(request.respond_by - begin, whole),
         begin_label=times.week_day(begin),
         limit_label=times.week_day(request.respond_by),
-        end_label=f"{finish} {times.week_day(end)}" if finish else "",
+        end_label=f"{finish} {last}" if finish else "",
         spoken=f"{len(answers)} answers since {times.week_day(begin)}, respond by {times.week_day(request.respond_by)}"
-        + (f", {finish} {times.week_day(end)}" if finish else ""),
+        + (f", {finish} {last}" if finish else ""),
     )
 
 
