@@ -18,6 +18,7 @@ from counterseal.adapters.tcp.contexts import server_context
 from counterseal.engine.ports import Talk, TLSKey
 from counterseal.kernel.errors import EnvironmentFault
 
+BACKLOG: Final = 256
 HANDSHAKE_WITHIN: Final = 30.0
 CONNECTIONS: Final = 256
 PER_ADDRESS: Final = 32
@@ -57,6 +58,8 @@ class OFTPListener:
         security: Callable[[], Security] | None,
         log: Log,
     ) -> None:
+        bound.setblocking(False)
+        bound.listen(BACKLOG)  # calls queue up from here on, whatever else still starts
         self._socket = bound
         self._answer = answer
         self._threads = threads
@@ -70,8 +73,6 @@ class OFTPListener:
     async def serve(self) -> None:
         """Until cancelled. Sessions under way are left alone; ``stop`` ends them."""
         loop = asyncio.get_running_loop()
-        self._socket.setblocking(False)
-        self._socket.listen(128)
         while True:
             try:
                 connection, address = await loop.sock_accept(self._socket)
