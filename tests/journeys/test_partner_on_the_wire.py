@@ -228,7 +228,7 @@ BAD: dict[str, tuple[Callable[[Scene], Wire], str]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_gets_the_standard_s_word_and_nothing_is_trusted(scene: Scene, case: str) -> None:
     make, expected = BAD[case]
-    trusted, delivered = scene.trusted(), _delivered(scene)
+    trusted, taken = scene.trusted(), _taken(scene)
 
     reply = scene.bravo.post(make(scene))
 
@@ -238,12 +238,12 @@ def test_bad_input_gets_the_standard_s_word_and_nothing_is_trusted(scene: Scene,
         assert newest.state is DocumentState.REFUSED
         assert newest.findings
     assert scene.trusted() == trusted
-    assert _delivered(scene) == delivered
+    assert _taken(scene) == taken
     assert listens(scene.port)
 
 
-def _delivered(scene: Scene) -> int:
-    return sum(1 for d in scene.documents(Direction.IN) if d.state is DocumentState.DELIVERED)
+def _taken(scene: Scene) -> int:
+    return sum(1 for d in scene.documents(Direction.IN) if d.state is not DocumentState.REFUSED)
 
 
 @pytest.mark.parametrize(
