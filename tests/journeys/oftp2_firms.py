@@ -63,6 +63,7 @@ class Firm:
     log: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     _running: "list[asyncio.Task[Any]]" = field(default_factory=list)
     _worker: Worker | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
     _service: OFTP2Service | None = None
 
     @property
@@ -89,12 +90,12 @@ class Firm:
         self.bound.bind(("127.0.0.1", port))
 
     async def start(self, **changes: Any) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._service = OFTP2Service(log=self._note)
         opened = app.open_ports(self.settings)
         self.ports = replace(
             opened,
-            wake=lambda: loop.call_soon_threadsafe(self._wake),
+            wake=self._wake_soon,
             dialer=self._service.dialer,
             **changes,
         )
@@ -108,6 +109,11 @@ class Firm:
 
     def _note(self, event: str, **fields: str) -> None:
         self.log.append((event, fields))
+
+    def _wake_soon(self) -> None:
+        """From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -182,32 +188,32 @@ async def until(true: Callable[[], bool], *, within: float = PATIENCE, about: Ca
         await asyncio.sleep(0.02)
 
 
-def configuration(ours: Firm, theirs: Firm, terms: dict[str, Any], **more: Any) -> dict[str, Any]:
+def configuration(firm: Firm, other: Firm, terms: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "version": 1,
         "communities": [
             {
-                "slug": ours.name,
-                "name": NAMES[ours.name],
+                "slug": firm.name,
+                "name": NAMES[firm.name],
                 "certificates": [
-                    {"label": "own", "key_file": str(ours.folder / "own.p12"), "password": {"value": "x"}}
+                    {"label": "own", "key_file": str(firm.folder / "own.p12"), "password": {"value": "x"}}
                 ],
-                "stations": [{"protocol": "oftp2", "identity": ours.code, "name": f"{NAMES[ours.name]} OFTP2"}],
+                "stations": [{"protocol": "oftp2", "identity": firm.code, "name": f"{NAMES[firm.name]} OFTP2"}],
                 "partners": [
                     {
-                        "slug": theirs.name,
-                        "name": NAMES[theirs.name],
-                        "certificates": [{"label": "theirs", "pem": theirs.minted.pem.decode()}],
+                        "slug": other.name,
+                        "name": NAMES[other.name],
+                        "certificates": [{"label": "theirs", "pem": other.minted.pem.decode()}],
                         "agreements": [
                             {
-                                "station": ours.code,
-                                "partner_identity": theirs.code,
+                                "station": firm.code,
+                                "partner_identity": other.code,
                                 "oftp2": {
                                     "host": "127.0.0.1",
-                                    "port": theirs.port,
-                                    "ssid_code": theirs.code,
-                                    "our_password": {"value": PASSWORDS[ours.name]},
-                                    "their_password": {"value": PASSWORDS[theirs.name]},
+                                    "port": other.port,
+                                    "ssid_code": other.code,
+                                    "our_password": {"value": PASSWORDS[firm.name]},
+                                    "their_password": {"value": PASSWORDS[other.name]},
                                     "retries": ["1s", "1s", "1s", "1s", "1s"],
                                     **terms,
                                 },
