@@ -9,7 +9,7 @@ import pytest
 from counterseal.domain.document import Direction, DocumentState
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import WorkKind
-from counterseal.engine.answering import Answer
+from counterseal.engine.as2.answering import Answer
 from counterseal.kernel.finding import Severity
 from counterseal.protocols import as2
 from counterseal_sim import Wire

@@ -27,8 +27,10 @@ from counterseal.domain.offer import Offer, OfferedCertificate
 from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import certificates, documents, receiving, trust_requests
-from counterseal.engine.answering import Answer
+from counterseal.engine import certificates, documents, trust_requests
+from counterseal.engine.as2 import receiving
+from counterseal.engine.as2.answering import Answer
+from counterseal.engine.as2.receiving import Incoming, Known
 from counterseal.engine.ports import (
     BackendUnavailable,
     Delivery,
@@ -39,7 +41,6 @@ from counterseal.engine.ports import (
     PostRequest,
     Window,
 )
-from counterseal.engine.receiving import Incoming, Known
 from counterseal.engine.worker import Worker
 from counterseal.kernel.ids import DocumentId, Fingerprint, TrustRequestId
 from counterseal_sim import Counterpart, Dials, Outgoing, Partner, Party, Wire

@@ -14,14 +14,12 @@ from counterseal.domain.document import Document
 from counterseal.domain.exchange import Accepted, Exchange
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.trust import Envelope
-from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import offers
+from counterseal.engine import changeover, offers
 from counterseal.engine.ports import Ports, Writer
-from counterseal.engine.relationship import Relationship, carry_out_plan, gather, held_by
+from counterseal.engine.relationship import Relationship, gather, held_by
 from counterseal.engine.translate import cem as translate
 from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import Fingerprint, OfferedCertificateId, OfferId, OutboxId
-from counterseal.protocols import cem
+from counterseal.kernel.ids import Fingerprint, OfferedCertificateId, OfferId
 
 
 def receive(
@@ -36,7 +34,7 @@ def receive(
 ) -> None:
     """Records what the message means, in the transaction that records the message."""
     findings = translate.leniency_findings(package, document.id)
-    if isinstance(package.message, cem.Request):
+    if isinstance(package.message, translate.Request):
         findings += _request(ports, writer, around, document, package, signer=signer, now=now)
     else:
         findings += _response(ports, writer, around, document, package.message, signer=signer, now=now)
@@ -107,7 +105,7 @@ def _past(offer: Offer, now: datetime) -> tuple[Finding, ...]:
     return (Finding(code="cem.respond-by-past", severity=Severity.WARNING, subject=offer.id, text=text),)
 
 
-def _offered(ports: Ports, offer: Offer, item: cem.Offer) -> OfferedCertificate:
+def _offered(ports: Ports, offer: Offer, item: translate.Offer) -> OfferedCertificate:
     identifier = item.trust_request.identifier
     return OfferedCertificate(
         id=OfferedCertificateId(ports.entropy.new_id()),
@@ -166,7 +164,7 @@ def _response(
     writer: Writer,
     around: Relationship,
     document: Document,
-    message: cem.Response,
+    message: translate.Response,
     *,
     signer: Fingerprint | None,
     now: datetime,
@@ -192,7 +190,7 @@ def _response(
         writer.put(exchange)
         writer.record(_answered(around, exchange, now))
         if isinstance(answered.event, Accepted):
-            change_over(ports, writer, exchange, now)
+            changeover.change_over(ports, writer, exchange, now)
     if decision.events:
         agreement = writer.agreement(around.agreement.id)
         if agreement.cem_capability is not CEMCapability.PROVED:
@@ -219,30 +217,4 @@ def _answered(around: Relationship, exchange: Exchange, now: datetime) -> AuditE
             "reason": exchange.reason,
             "message-id": exchange.answer_message_id,
         },
-    )
-
-
-def change_over(ports: Ports, writer: Writer, exchange: Exchange, now: datetime) -> None:
-    """The partner accepted (``exchange`` says so): what that changes for it, now or when the certificate becomes valid."""
-    around = gather(writer, exchange.agreement_id)
-    request = writer.trust_request(exchange.trust_request_id)
-    plan = rollover.decide_on_acceptance(
-        exchange, around.agreement, request.usages, around.assignments, around.held, now
-    )
-    carry_out_plan(ports, writer, plan, around.assignments, now)
-    if plan.again_at is not None:
-        writer.enqueue(ask_again(ports, exchange, plan.again_at, now))
-
-
-def ask_again(ports: Ports, exchange: Exchange, at: datetime, now: datetime) -> Work:
-    """The row that asks the cut-over rules again at ``at``."""
-    return Work(
-        id=OutboxId(ports.entropy.new_id()),
-        kind=WorkKind.RESPOND_BY,
-        key=f"respond-by:{exchange.id}:{at.isoformat()}",
-        lane="",
-        subject=exchange.id,
-        facts={},
-        due=at,
-        created_at=now,
     )

@@ -34,7 +34,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.wizard import FieldError, Finish, FinishOrder, Told, plan_finish
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import cem_inbound, documents
+from counterseal.engine import changeover, documents
 from counterseal.engine.certificates import added_event
 from counterseal.engine.field_errors import FieldErrors
 from counterseal.engine.ports import NewKey, NotFound, Ports, Writer
@@ -207,7 +207,7 @@ def _store(
         writer.put(request, *finish.exchanges)
         for exchange in finish.exchanges:
             writer.enqueue(
-                _telling(ports, exchange, now), cem_inbound.ask_again(ports, exchange, request.respond_by, now)
+                _telling(ports, exchange, now), changeover.ask_again(ports, exchange, request.respond_by, now)
             )
         writer.record(_event(actor.name, "trust-request.started", request, now, exchanges=len(finish.exchanges)))
     if order.draft_id is not None:
@@ -319,7 +319,7 @@ def at_date(ports: Ports, row: Work) -> None:
         if plan.again_at is not None:
             # The date itself still belongs to the partner: a row that is due at it comes once more, a moment later.
             again_at = max(plan.again_at, now + A_MOMENT)
-            writer.enqueue(cem_inbound.ask_again(ports, exchange, again_at, now))
+            writer.enqueue(changeover.ask_again(ports, exchange, again_at, now))
         agreement = around.agreement
         silent = exchanges_.overdue(exchange, request.respond_by, now) and exchange.state is ExchangeState.RECEIVED
         if silent and agreement.cem_capability is CEMCapability.ANNOUNCED:
@@ -410,7 +410,7 @@ def change_respond_by(
             if exchange.state in {*ANSWERED, ExchangeState.WITHDRAWN}:
                 continue  # an accepted one may still wait for its certificate's validity
             writer.cancel_work(kind=WorkKind.RESPOND_BY, subject=exchange.id)
-            writer.enqueue(cem_inbound.ask_again(ports, exchange, request.respond_by, now))
+            writer.enqueue(changeover.ask_again(ports, exchange, request.respond_by, now))
         writer.record(_event(actor.name, "trust-request.date-changed", request, now))
     return request
 
@@ -449,7 +449,7 @@ def _change(
         changed = exchanges_.apply(exchange, change(writer, exchange, now), now)
         writer.put(changed)
         if changed.state is ExchangeState.ACCEPTED:
-            cem_inbound.change_over(ports, writer, changed, now)
+            changeover.change_over(ports, writer, changed, now)
         writer.record(
             AuditEvent(
                 at=now,

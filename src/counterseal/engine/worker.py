@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import answering, handing_over, offers, sending, trust_requests
+from counterseal.engine import handing_over, offers, trust_requests
+from counterseal.engine.as2 import answering, sending
 from counterseal.engine.oftp2 import calling, securing
 from counterseal.engine.ports import LeaseLost, Ports
 from counterseal.kernel.errors import EnvironmentFault, Fault

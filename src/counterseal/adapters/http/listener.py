@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
-from counterseal.engine import receiving
-from counterseal.engine.answering import Answer, plain
+from counterseal.engine.as2 import receiving
+from counterseal.engine.as2.answering import Answer, plain
+from counterseal.engine.as2.receiving import Incoming, Known
 from counterseal.engine.ports import BlobTooLarge, BlobWriter, Ports
-from counterseal.engine.receiving import Incoming, Known
 from counterseal.kernel.errors import EnvironmentFault
 from counterseal.kernel.ids import BlobId
 

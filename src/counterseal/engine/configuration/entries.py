@@ -10,7 +10,6 @@ from typing import TypeVar
 from counterseal.domain.agreement import AS2Terms, ExchangeTerms, InvalidAgreement, OFTP2Terms
 from counterseal.domain.community import CommunityRules
 from counterseal.domain.usage import BY_PROTOCOL, Protocol, Side, Usage
-from counterseal.engine.certificates import UnreadableCertificate, read_certificates
 from counterseal.engine.configuration.kinds import Block
 from counterseal.engine.configuration.model import (
     AgreementEntry,
@@ -28,6 +27,7 @@ from counterseal.engine.configuration.model import (
 from counterseal.engine.configuration.schema import FILE
 from counterseal.engine.configuration.text import Errors, Fields, read_fields
 from counterseal.engine.ports import CertificateForm, UnreadableKeyFile, Vault, WrongPassword
+from counterseal.engine.translate.certificates import UnreadableCertificate, read_certificates
 from counterseal.kernel.clock import InvalidInstant, zone
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.keys import KeyKind

@@ -12,7 +12,7 @@ from counterseal.domain.resolve import find
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.virtual_file import RecordFormat, VirtualFile, name_from
 from counterseal.domain.work import Work
-from counterseal.engine.building import NoCertificate
+from counterseal.engine.as2.building import NoCertificate
 from counterseal.engine.oftp2.planning import plan_call
 from counterseal.engine.oftp2.records import read_records, record_count
 from counterseal.engine.outcome import settle

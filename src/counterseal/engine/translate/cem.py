@@ -9,14 +9,24 @@ from zoneinfo import ZoneInfo
 from counterseal.domain.answer import Answer
 from counterseal.domain.offer import OfferedCertificate, OfferedState
 from counterseal.domain.usage import Usage
-from counterseal.engine.parts import Part
+from counterseal.engine.as2.parts import Part
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.x509 import Certificate
 from counterseal.protocols import cem
-from counterseal.protocols.cem import CertStatus, CertUsage, Package, Request, Response
+from counterseal.protocols.cem import CertStatus, CertUsage, Offer, Package, Request, Response
 
-__all__ = ["CERT_USAGES", "Package", "build_request", "build_response", "is_request", "open_package"]
+__all__ = [
+    "CERT_USAGES",
+    "Offer",
+    "Package",
+    "Request",
+    "Response",
+    "build_request",
+    "build_response",
+    "is_request",
+    "open_package",
+]
 
 CERT_USAGES: Final[Mapping[Usage, CertUsage]] = {
     Usage.SIGN: CertUsage.DIGITAL_SIGNATURE,
@@ -126,11 +136,11 @@ def _payload(packed: cem.Packed) -> Packed:
     return Packed(content_type=packed.headers.get("Content-Type") or "", body=packed.body)
 
 
-def usages_of(offer: cem.Offer) -> frozenset[Usage]:
+def usages_of(offer: Offer) -> frozenset[Usage]:
     return frozenset(USAGES[u] for u in offer.trust_request.usages)
 
 
-def problem_of(offer: cem.Offer) -> str:
+def problem_of(offer: Offer) -> str:
     """The sentence that the partner may read; empty when nothing is wrong with this certificate's part."""
     return cem.PROBLEM_REASONS[offer.problem] if offer.problem is not None else ""
 

@@ -38,9 +38,10 @@ from counterseal.domain.document import (
 from counterseal.domain.document import Refused as RefusedEvent
 from counterseal.domain.usage import Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import answering, cem_inbound, receipts_inbound
-from counterseal.engine.answering import Answer
-from counterseal.engine.parts import Part, Parts
+from counterseal.engine import cem_inbound
+from counterseal.engine.as2 import answering, receipts
+from counterseal.engine.as2.answering import Answer
+from counterseal.engine.as2.parts import Part, Parts
 from counterseal.engine.ports import Conflict, Ports, Reader, Writer
 from counterseal.engine.relationship import (
     Relationship,
@@ -146,9 +147,7 @@ def receive(ports: Ports, incoming: Incoming) -> Answer:
         body = b"".join(bytes(chunk) for chunk in incoming.body())
         if len(body) > as2.DEFAULT_LIMITS.max_receipt_bytes:
             return answering.plain(413, "A receipt of this size is not read.")
-        answer = receipts_inbound.receive(
-            ports, gathered.around, head, body, incoming.started_at, remote=incoming.remote
-        )
+        answer = receipts.receive(ports, gathered.around, head, body, incoming.started_at, remote=incoming.remote)
         ports.wake()
         return answer
     taken = _open(ports, incoming, gathered)

@@ -32,9 +32,10 @@ from counterseal.domain.document import (
 )
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import addresses, building
+from counterseal.engine import addresses
+from counterseal.engine.as2 import building
+from counterseal.engine.as2.judging import judge
 from counterseal.engine.configuration import secrets
-from counterseal.engine.judging import judge
 from counterseal.engine.outcome import settle
 from counterseal.engine.ports import Ports, PostAnswer, PostFailed, PostRequest, Writer
 from counterseal.engine.relationship import Relationship, gather, note_seen

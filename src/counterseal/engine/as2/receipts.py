@@ -16,8 +16,8 @@ from counterseal.domain.document import (
     TransferOutcome,
 )
 from counterseal.domain.usage import Side, Usage
-from counterseal.engine.answering import PLAIN, Answer
-from counterseal.engine.judging import Judged, judge
+from counterseal.engine.as2.answering import PLAIN, Answer
+from counterseal.engine.as2.judging import Judged, judge
 from counterseal.engine.outcome import settle
 from counterseal.engine.ports import Ports, Writer
 from counterseal.engine.relationship import Relationship, certificates_of, gather, note_seen
