@@ -144,20 +144,38 @@ def receive(ports: Ports, incoming: Incoming) -> Answer:
     gathered = incoming.known.party
     head = incoming.known.head
     if as2.is_receipt(head, _first(incoming.body())):
-        body = b"".join(bytes(chunk) for chunk in incoming.body())
-        if len(body) > as2.DEFAULT_LIMITS.max_receipt_bytes:
-            return answering.plain(413, "A receipt of this size is not read.")
-        answer = receipts.receive(ports, gathered.around, head, body, incoming.started_at, remote=incoming.remote)
-        ports.wake()
-        return answer
+        try:
+            return _receive_receipt(ports, incoming)
+        finally:
+            _forget(ports, incoming.wire)  # what a receipt says is kept in its row
     taken = _open(ports, incoming, gathered)
+    wire = incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
     try:
-        answer = _record(ports, incoming, gathered, taken)
+        recorded = _record(ports, incoming, gathered, taken, wire)
     except Conflict:
         # The same message was being recorded at the same moment: now it is there, and this one is its repetition.
-        answer = _record(ports, incoming, gathered, taken)
+        recorded = _record(ports, incoming, gathered, taken, wire)
+    if recorded.repeated:  # its octets are stored with the first one
+        _forget(ports, wire, *(part.blob for part in taken.parts))
+    ports.wake()
+    return recorded.answer
+
+
+def _receive_receipt(ports: Ports, incoming: Incoming) -> Answer:
+    """Measured before it is held in memory: anybody who knows two names can post this."""
+    if incoming.size > as2.DEFAULT_LIMITS.max_receipt_bytes:
+        return answering.plain(413, "A receipt of this size is not read.")
+    known = incoming.known
+    body = b"".join(bytes(chunk) for chunk in incoming.body())
+    answer = receipts.receive(ports, known.party.around, known.head, body, incoming.started_at, remote=incoming.remote)
     ports.wake()
     return answer
+
+
+def _forget(ports: Ports, *blobs: BlobId | None) -> None:
+    for blob in blobs:
+        if blob is not None:
+            ports.blobs.delete(blob)
 
 
 def _first(chunks: Iterable[bytes]) -> bytes:
@@ -259,10 +277,16 @@ def _taken(opened: OpenedMessage, sink: Parts, gathered: Party) -> _Taken:
     return replace(taken, package=package, kind=kind)
 
 
-def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken) -> Answer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded:
+    answer: Answer
+    repeated: bool
+    """Nothing of this message is stored: it came before."""
+
+
+def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wire: BlobId) -> _Recorded:
     """Decides and stores everything in one transaction. Raises ``Conflict`` when the same message is stored meanwhile."""
     now = ports.clock.now()
-    wire = incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
     with ports.store.write() as writer:
         found = gather(writer, gathered.around.agreement.id)
         _note_announced(writer, found.agreement, incoming.known.head, now)
@@ -270,7 +294,8 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken) ->
         if fault is None:
             decided = _decide(writer, found, incoming.known.head, taken, now)
             if isinstance(decided, Duplicate):
-                return _again(ports, writer, incoming, gathered, taken, decided, now)
+                answer = _again(ports, writer, incoming, gathered, taken, decided, now)
+                return _Recorded(answer=answer, repeated=True)
             if isinstance(decided, Refused):
                 fault = translate.fault_of(decided.code, decided.text)
             else:
@@ -289,7 +314,7 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken) ->
         if admitted is not None:
             note_seen(writer, (admitted.signed_with, admitted.encrypted_to), now)
             _follow_up(ports, writer, found, document, taken, now)
-    return answer
+    return _Recorded(answer=answer, repeated=False)
 
 
 def _decide(
@@ -356,7 +381,7 @@ def _again(
     duplicate: Duplicate,
     now: datetime,
 ) -> Answer:
-    """The same message once more: the stored receipt, no second delivery. Its payloads are not needed a second time."""
+    """The same message once more: the stored receipt, no second delivery. Its octets are not needed a second time."""
     first = next(m for m in writer.messages(duplicate.of) if m.kind is MessageKind.AS2)
     document = writer.document(duplicate.of)
     writer.put(
@@ -365,8 +390,6 @@ def _again(
             detail="The same message again: answered with the stored receipt.",
         )
     )
-    for part in taken.parts:
-        ports.blobs.delete(part.blob)
     return answering.repeat(
         ports, writer, gathered.around, first, incoming.known.head, _outcome(taken, None), gathered.signer, now
     )

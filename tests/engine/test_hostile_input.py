@@ -1,0 +1,63 @@
+"""What strangers and broken partners send costs no storage without bound, and believes nobody."""
+
+from collections.abc import Iterator
+
+from counterseal.domain.document import Direction
+from counterseal.engine.as2 import receiving
+from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.protocols import as2
+from tests.engine.world import ORDERS, World
+
+
+def kept(world: World) -> int:
+    return len(world.alpha.ports.blobs.kept)  # type: ignore[attr-defined]
+
+
+def test_a_repeated_message_costs_no_further_payload(world: World) -> None:
+    wire = world.bravo.document(ORDERS)
+    world.give(wire)
+    before = kept(world)
+
+    for _ in range(5):
+        world.give(wire)
+
+    assert kept(world) == before
+
+
+def test_a_posted_receipt_leaves_no_payload_behind(world: World) -> None:
+    """A large one is refused before it is read into memory; either way its octets are gone afterwards."""
+    wire = world.bravo.receipt("nothing@alpha.example")
+    known = receiving.admit(world.alpha.ports, wire.headers)
+    assert isinstance(known, Known)
+    for size, status in ((len(wire.body), 200), (as2.DEFAULT_LIMITS.max_receipt_bytes + 1, 413)):
+        blob = _stored(world, wire.body.ljust(size))
+        drawn = 0
+
+        def body(blob: str = blob) -> Iterator[bytes]:
+            nonlocal drawn
+            for chunk in world.alpha.ports.blobs.read(blob):  # type: ignore[arg-type]
+                drawn += len(chunk)
+                yield chunk
+
+        answer = receiving.receive(
+            world.alpha.ports,
+            Incoming(
+                known=known,
+                body=body,
+                wire=blob,  # type: ignore[arg-type]
+                size=size,
+                remote="",
+                started_at=world.clock.now(),
+            ),
+        )
+
+        assert answer.status == status
+        assert status == 200 or drawn <= receiving.ANSWER_LIMIT
+        assert kept(world) == 0
+    assert world.alpha.documents(Direction.IN) == []
+
+
+def _stored(world: World, content: bytes) -> str:
+    writer = world.alpha.ports.blobs.create(max_bytes=None)
+    writer.write(content)
+    return writer.commit()
