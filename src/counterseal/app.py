@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,9 @@ from counterseal.surfaces.cli.wake import WakeClient
 from counterseal.surfaces.web import one_time_path
 
 PRODUCT: Final = f"counterseal:{__version__}"
+THREADS: Final = 24
+"""For blocking beats. Most of them wait for the disk most of the time; with Python's own choice, four more than cores,
+a few slow disk writes would hold up the next message."""
 GRACE_SECONDS: Final = 30
 """How long what is in flight may take after SIGTERM."""
 LISTEN_BACKLOG: Final = 2048
@@ -233,6 +237,7 @@ class _Process:
 
     async def run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "beat"))
         stopping = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, stopping.set)
