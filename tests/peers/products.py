@@ -1,0 +1,93 @@
+"""The products, and what each cannot do or does in its own way."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from counterseal.domain.document import DocumentState
+from tests.peers.forms import FORMS, Form
+from tests.peers.peer import SOFTWARE, Peer, is_installed
+from tests.peers.served import Gateway, where_peers_are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    name: str
+    command: Callable[[], tuple[str, ...]]
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """By form, or form and direction (``gcm in``): why not."""
+    special: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Terms of our agreements with it, by form; ``*``: all."""
+    states: Mapping[str, DocumentState] = field(default_factory=dict)
+    """Where our document does not end as delivered."""
+    mics: Mapping[str, str] = field(default_factory=dict)
+    """Where it sees our MIC as another than its own."""
+    peer: type[Peer] = Peer
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        return tuple(f for f in FORMS if f.name not in self.cannot)
+
+    def why_not(self, form: Form, direction: str) -> str | None:
+        return self.cannot.get(form.name) or self.cannot.get(f"{form.name} {direction}") or _only(form, direction)
+
+    def state_out(self, form: Form) -> DocumentState:
+        return self.states.get(form.name, DocumentState.DELIVERED)
+
+    def mic_in(self, form: Form) -> str:
+        return self.mics.get(form.name, "equal")
+
+    def as_delivered(self, form: Form, content: bytes) -> bytes:
+        return content
+
+
+def _only(form: Form, direction: str) -> str | None:
+    """What happens on the way happens to one direction."""
+    if (form.between, direction) in {("twice", "out"), ("lost", "in")}:
+        return "the other direction is the one that is meant"
+    return None
+
+
+def _python() -> tuple[str, ...]:
+    return (str(where_peers_are() / "pyas2lib" / "bin" / "python"), str(SOFTWARE / "pyas2lib" / "driver.py"))
+
+
+PRODUCTS: Final = (
+    Product(
+        name="pyas2lib",
+        command=_python,
+        cannot={
+            "gcm": "it has no AES-GCM",
+        },
+    ),
+)
+
+
+@contextmanager
+def start_peer(product: Product, folder: Path) -> Iterator[tuple[Gateway, Peer]]:
+    """Our gateway and the peer, each knowing the other; skips by the product's name where it is not installed."""
+    if not is_installed(product.name) or shutil.which(product.command()[0]) is None:
+        pytest.skip(f"{product.name} is not installed here; scripts/peers installs it")
+    peer = product.peer(name=product.name, folder=folder / "peer", command=product.command(), forms=product.forms)
+    gateway = Gateway(
+        folder=folder,
+        peer=product.name,
+        peer_url=peer.url,
+        forms=product.forms,
+        theirs=peer.minted,
+        special=dict(product.special),
+    )
+    gateway.start()
+    try:
+        peer.start(gateway)
+        try:
+            yield gateway, peer
+        finally:
+            peer.stop()
+    finally:
+        gateway.stop()
