@@ -116,10 +116,11 @@ def record(ports: Ports, row: Work, planned: Planned, started: datetime, failure
             writer.complete(row)  # the next period is the next try
             return
         retries = node.terms.retries
-        if row.tries < len(retries):
-            writer.reschedule(row, due=now + retries[row.tries], tries=row.tries + 1)
+        tries = 0 if planned.conversation.advanced else row.tries
+        if tries < len(retries):
+            writer.reschedule(row, due=now + retries[tries], tries=tries + 1)
             return
-        _give_up(writer, node, f"The partner was called {row.tries + 1} times. {reason}", now)
+        _give_up(writer, node, f"The partner was called {tries + 1} times. {reason}", now)
         writer.complete(row)
 
 

@@ -158,6 +158,11 @@ class Conversation:
         return self._line.session.must_close
 
     @property
+    def advanced(self) -> bool:
+        """A file came further than ever before, or a receipt came: the next failure is the first one again."""
+        return self._sender.advanced or self._line.tally.receipts_received > 0
+
+    @property
     def session_id(self) -> SessionId:
         return self._line.session_id
 

@@ -43,6 +43,7 @@ from counterseal.protocols.oftp2.transfer import octets_before
 AT_ONCE: Final = 32
 """Documents taken from the queue together, and results written together."""
 LARGE_OCTETS: Final = 1024 * 1024
+ADVANCE_OCTETS: Final = 256 * 1024
 CHECKPOINT_OCTETS: Final = 64 * 1024 * 1024
 FLUSH_AFTER: Final = timedelta(seconds=1)
 PASSING: Final = frozenset(
@@ -64,6 +65,8 @@ class Prepared:
     message: Message
     around: Relationship
     sfid: SFID
+    before: int
+    """Octets that left us in earlier sessions."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class Sender:
         self._current: _Current | None = None
         self._results: list[_Result] = []
         self._first_result_at: datetime | None = None
+        self.advanced = False
+        """Something came further than in any session before."""
 
     # what to send
 
@@ -151,7 +156,8 @@ class Sender:
         sfid = translate.sfid_of(message.headers, rest=0)
         if position is not None and position.shape == translate.shape_of(sfid):
             sfid = replace(sfid, rest=_rest(sfid, position))
-        return Prepared(document=document, message=message, around=around, sfid=sfid)
+        before = position.octets if position is not None else 0
+        return Prepared(document=document, message=message, around=around, sfid=sfid, before=before)
 
     def _make_again(self, writer: Writer, document: Document) -> None:
         if writer.work(kinds={WorkKind.SECURE_FILE}, subject=document.id):
@@ -247,6 +253,7 @@ class Sender:
 
     def on_confirmed(self, _event: FileConfirmed) -> None:
         current = self._now()
+        self.advanced = True
         self._line.tally.files_sent += 1
         detail = "The partner has the whole file."
         if current.resumed_at:
@@ -353,6 +360,7 @@ class Sender:
         """The session is over: what was under way goes on in a later one, what was not reached waits as before."""
         if self._current is not None:
             current = self._current
+            self.advanced = self.advanced or current.sent - current.file.before >= ADVANCE_OCTETS
             sent = f" after {current.sent:,} of {current.file.message.wire_size:,} octets" if current.sent else ""
             detail = f"The session ended{sent}: {why}"
             self._settle(
