@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from counterseal.domain import offer as offers_
-from counterseal.domain import rollover, trust
+from counterseal.domain import resolve, rollover, trust
 from counterseal.domain.agreement import Agreement, handling_mode
 from counterseal.domain.audit import AuditEvent
 from counterseal.domain.certificate import HeldCertificate, Origin
@@ -196,7 +196,7 @@ def accept(
                     around,
                     offer,
                     offered,
-                    envelope=_envelope(around, offer),
+                    envelope=_envelope(writer, around, offer),
                     problem=_problem(offered),
                     now=now,
                 )
@@ -231,16 +231,14 @@ def _refreshed(offered: OfferedCertificate, evaluation: Evaluation) -> OfferedCe
     return replace(offered, findings=envelope + rest, replaces=tuple(evaluation.renews))
 
 
-def _envelope(around: Relationship, offer: Offer) -> Envelope:
-    """For a later decision: what the message proved when it came is in the offer."""
-    signer = next(
-        (a.fingerprint for a in around.assignments if a.side is Side.THEIRS and a.usage is Usage.SIGN and a.accepts),
-        None,
-    )
+def _envelope(reader: Reader, around: Relationship, offer: Offer) -> Envelope:
+    """For a later decision: what the message proved when it came, by the certificate that signed it. Where that one is no longer
+    accepted (it was revoked meanwhile), the message proves nothing any more (CEM-9)."""
+    carriers = reader.messages(offer.document_id) if offer.signed else []
     return Envelope(
         sender=around.agreement.partner_identity,
         claimed=around.agreement.partner_identity,
-        signer=signer if offer.signed else None,
+        signer=next((m.signer for m in carriers if m.direction is Direction.IN and m.signer), None),
         session_authenticated=offer.signed,
     )
 
@@ -397,14 +395,30 @@ def decide_later(ports: Ports, row: Work) -> None:
         around = gather(writer, offer.agreement_id)
         if offered.state is OfferedState.PENDING:
             case = input_for(
-                writer, around, offer, offered, envelope=_envelope(around, offer), problem=_problem(offered), now=now
+                writer,
+                around,
+                offer,
+                offered,
+                envelope=_envelope(writer, around, offer),
+                problem=_problem(offered),
+                now=now,
             )
             decide_by_policy(ports, writer, around, offer, offered, case)
             answer_when_decided(ports, writer, offer, now)
         elif offered.state is OfferedState.ACCEPTED:
-            take(ports, writer, around, offer, offered, by=offered.decided_by, now=now)
+            # What a person ended before its day stays ended.
+            staged = replace(offered, usages=frozenset(u for u in offered.usages if _live(around, offered, u)))
+            take(ports, writer, around, offer, staged, by=offered.decided_by, now=now)
         writer.complete(row)
     ports.wake()
+
+
+def _live(around: Relationship, offered: OfferedCertificate, usage: Usage) -> bool:
+    certificate = offered.certificate
+    return (
+        certificate is not None
+        and resolve.find(around.assignments, Side.THEIRS, usage, certificate.fingerprint) is not None
+    )
 
 
 def identical(one: Iterable[OfferedCertificate], other: Iterable[OfferedCertificate]) -> bool:
