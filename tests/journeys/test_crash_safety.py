@@ -90,7 +90,7 @@ BEATS: dict[str, tuple[str, tuple[str, ...]]] = {
             "after commit answering._record_post",
         ),
     ),
-    "receipt in": (ALPHA, ("before commit receipts_inbound.receive", "after commit receipts_inbound.receive")),
+    "receipt in": (ALPHA, ("before commit receipts.receive", "after commit receipts.receive")),
     "CEM out": (
         ALPHA,
         _sending(
