@@ -1,11 +1,14 @@
 """What strangers and broken partners send costs no storage without bound, and believes nobody."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from counterseal.domain.document import Direction
 from counterseal.engine.as2 import receiving
 from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.sparing import MOST, MOST_OF_ONE, WINDOW, SparingNotes
 from counterseal.protocols import as2
+from tests.builders import NOW
 from tests.engine.world import ORDERS, World
 
 
@@ -61,3 +64,29 @@ def _stored(world: World, content: bytes) -> str:
     writer = world.alpha.ports.blobs.create(max_bytes=None)
     writer.write(content)
     return writer.commit()
+
+
+def test_strangers_do_not_fill_the_audit_trail(world: World) -> None:
+    for number in range(200):
+        world.give(world.bravo.document(ORDERS).with_header("AS2-From", f"NOBODY{number}"))
+    for _ in range(20):
+        world.give(world.bravo.receipt("nothing@alpha.example"))
+
+    events = world.alpha.event_names()
+    assert events.count("as2.refused-unknown") == MOST
+    assert events.count("receipt.unknown-message") == 0  # the strangers had it all
+
+    world.pass_time(WINDOW)
+    for _ in range(20):
+        world.give(world.bravo.receipt("nothing@alpha.example"))
+
+    noted = [e for e in world.alpha.events() if e.event == "receipt.unknown-message"]
+    assert len(noted) == MOST_OF_ONE
+    assert [e.facts.get("left-out-before") for e in noted] == ["170", None, None, None, None]
+
+
+def test_notes_are_allowed_again_when_the_clock_goes_back() -> None:
+    notes = SparingNotes()
+    assert [notes.allow("x", NOW) for _ in range(MOST_OF_ONE + 1)] == [{}] * MOST_OF_ONE + [None]
+
+    assert notes.allow("x", NOW - timedelta(days=1)) == {"left-out-before": "1"}

@@ -22,6 +22,7 @@ from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine.oftp2.live import LiveSessions
+from counterseal.engine.sparing import SparingNotes
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Retry
 from counterseal.kernel.ids import (
     AgreementId,
@@ -463,6 +464,18 @@ class Vault(Port):
         way (architecture.md section 2); gone when the context is left."""
 
 
+TLSKey = Callable[[], AbstractContextManager[str]]
+"""Opens the key file of one certificate, as ``Vault.tls_key_file`` does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSIdentity:
+    """Our client certificate for a connection."""
+
+    fingerprint: Fingerprint
+    key: TLSKey = field(compare=False)
+
+
 class PostFailed(EnvironmentFault):
     """No HTTP answer: connection refused, reset, TLS failure, timeout. ``kind`` is one of those words."""
 
@@ -486,7 +499,10 @@ class PostRequest:
     """From the last octet sent to the head of the answer."""
     max_answer_bytes: int
     trust: tuple[bytes, ...] = ()
-    """DER certificates to trust instead of the system's roots: private CA or pinned leaf; empty: the system's."""
+    """DER certificates to trust instead of the system's roots: private CA or pinned leaf; empty: the system's. The server's own
+    certificate among them is a pin: its name does not matter then."""
+    identity: TLSIdentity | None = None
+    """Our TLS client certificate; ``None``: none is shown."""
     basic: tuple[str, str] | None = None
 
 
@@ -496,6 +512,8 @@ class PostAnswer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     remote: str
+    tls_peer: bytes = b""
+    """The server's certificate, DER; empty: no TLS."""
 
 
 class Poster(Port):
@@ -511,10 +529,6 @@ class CallFailed(EnvironmentFault):
     def __init__(self, detail: str, *, kind: str) -> None:
         super().__init__(detail)
         self.kind = kind
-
-
-TLSKey = Callable[[], AbstractContextManager[str]]
-"""Opens the key file of one certificate, as ``Vault.tls_key_file`` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -640,5 +654,7 @@ class Ports:
     dialer: Dialer = field(default_factory=NoDialer)
     live: LiveSessions = field(default_factory=LiveSessions)
     """The OFTP2 sessions of this process."""
+    strangers: SparingNotes = field(default_factory=SparingNotes)
+    """Decides which notes about unproved senders are recorded."""
     maximum_file_octets: int = 10 * 1024**3
     """A larger OFTP2 file is refused."""

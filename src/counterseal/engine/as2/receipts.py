@@ -45,7 +45,7 @@ def receive(
         found = gather(writer, around.agreement.id)
         sent = writer.find_messages(found.agreement.id, direction=Direction.OUT, kind=MessageKind.AS2, wire_id=original)
         if not sent or sent[-1].document_id is None:
-            writer.record(_event(found, head, "receipt.unknown-message", original, now))
+            _record(ports, writer, _event(found, head, "receipt.unknown-message", original, now))
             return NOTED
         message = sent[-1]
         if _heard(writer, message, body):
@@ -89,7 +89,14 @@ def _cautious(judged: Judged, opened: as2.OpenedReceipt, *, signed_asked: bool) 
 def _note(ports: Ports, around: Relationship, head: MessageHead, code: str, detail: str) -> None:
     with ports.store.write() as writer:
         event = _event(around, head, "receipt.refused", head.message_id or "", ports.clock.now())
-        writer.record(replace(event, facts={**event.facts, "fault": code, "detail": detail[:300]}))
+        _record(ports, writer, replace(event, facts={**event.facts, "fault": code, "detail": detail[:300]}))
+
+
+def _record(ports: Ports, writer: Writer, event: AuditEvent) -> None:
+    """Sparingly: nobody has proved to be the partner."""
+    left_out = ports.strangers.allow(event.subject, event.at)
+    if left_out is not None:
+        writer.record(replace(event, facts={**event.facts, **left_out}))
 
 
 def _event(around: Relationship, head: MessageHead, event: str, original: str, now: datetime) -> AuditEvent:
@@ -99,5 +106,5 @@ def _event(around: Relationship, head: MessageHead, event: str, original: str, n
         event=event,
         subject=f"agreement:{around.agreement.id}",
         community_id=around.community.id,
-        facts={"message-id": head.message_id or "", "original-message-id": original[:300]},
+        facts={"message-id": (head.message_id or "")[:300], "original-message-id": original[:300]},
     )

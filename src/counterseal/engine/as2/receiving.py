@@ -126,14 +126,19 @@ def _party(ports: Ports, reader: Reader, agreement: Agreement) -> Party:
 
 
 def _note_stranger(ports: Ports, head: MessageHead, refused: Refused, now: datetime) -> None:
+    subject = f"as2:{head.as2_from}"[:200]
+    left_out = ports.strangers.allow(subject, now)
+    if left_out is None:
+        return
+    finding = refused.findings[0].code if refused.findings else ""
     with ports.store.write() as writer:
         writer.record(
             AuditEvent(
                 at=now,
                 actor="partner:unknown",
                 event="as2.refused-unknown",
-                subject=f"as2:{head.as2_from}"[:200],
-                facts={"as2-to": head.as2_to, "finding": refused.findings[0].code if refused.findings else ""},
+                subject=subject,
+                facts={"as2-to": head.as2_to[:200], "finding": finding, **left_out},
             )
         )
 
