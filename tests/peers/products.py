@@ -64,6 +64,8 @@ PRODUCTS: Final = (
         cannot={
             "gcm": "it has no AES-GCM",
         },
+        # Its OAEP is that of SHA-1 only.
+        special={"pss-oaep": {"key_transport": "rsa-oaep-sha-1"}},
     ),
 )
 

@@ -418,6 +418,14 @@ def test_pss_parameters_as_they_should_be_verify() -> None:
         assert verify(message(signer_info(scheme=SignatureScheme.RSA_PSS, algorithm=fitting))).signers
 
 
+def test_pss_without_parameters_means_the_digest_of_the_signer_info() -> None:
+    """Interop: pyas2lib writes it so."""
+    bare = algorithms.algorithm(algorithms.RSASSA_PSS)
+    assert verify(message(signer_info(scheme=SignatureScheme.RSA_PSS, algorithm=bare))).signers
+    with pytest.raises(SignatureInvalid):
+        verify(message(signer_info(scheme=SignatureScheme.RSA_PKCS1, algorithm=bare)))
+
+
 @pytest.mark.parametrize(
     ("algorithm", "fault"),
     [
@@ -428,7 +436,7 @@ def test_pss_parameters_as_they_should_be_verify() -> None:
         (pss_parameters(salt=-1), Malformed),
         (pss_parameters(salt=10**6), Malformed),
         (pss_parameters(trailer=2), UnsupportedAlgorithm),
-        (algorithms.algorithm(algorithms.RSASSA_PSS), UnsupportedAlgorithm),
+        (algorithms.algorithm(algorithms.RSASSA_PSS, tlv.sequence()), UnsupportedAlgorithm),
         (algorithms.algorithm(algorithms.RSASSA_PSS, tlv.integer(1)), Malformed),
     ],
 )

@@ -146,7 +146,7 @@ def read_signature_algorithm(node: tlv.Node, digest: Digest) -> SignatureParamet
     oid, parameters = read_algorithm(node)
     mask, salt = digest, 0
     if oid == RSASSA_PSS:
-        scheme, signed, mask, salt = SignatureScheme.RSA_PSS, *_read_pss(parameters)
+        scheme, signed, mask, salt = SignatureScheme.RSA_PSS, *_read_pss(parameters, digest)
     elif oid in _SIGNATURES:
         scheme, fixed = _SIGNATURES[oid]
         signed = fixed or digest
@@ -157,11 +157,15 @@ def read_signature_algorithm(node: tlv.Node, digest: Digest) -> SignatureParamet
     return SignatureParameters(scheme=scheme, digest=digest, mask_digest=mask, salt_bytes=salt)
 
 
-def _read_pss(parameters: tlv.Node | None) -> tuple[Digest, Digest, int]:
-    """RSASSA-PSS-params (RFC 4056 2.2): hash, MGF1 hash, salt length; DEFAULTs are SHA-1 and 20."""
-    digest, mask, salt = Digest.SHA1, Digest.SHA1, 20
+def _read_pss(parameters: tlv.Node | None, announced: Digest) -> tuple[Digest, Digest, int]:
+    """RSASSA-PSS-params (RFC 4056 2.2): hash, MGF1 hash, salt length; DEFAULTs are SHA-1 and 20.
+
+    Interop: pyas2lib leaves the parameters out, which RFC 4056 3 forbids in a signature, and means the digest of the
+    digestAlgorithm, a mask of the same and a salt of its length.
+    """
     if parameters is None:
-        return digest, mask, salt
+        return announced, announced, HASHES[announced].digest_size
+    digest, mask, salt = Digest.SHA1, Digest.SHA1, 20
     fields = tlv.Fields(parameters, "PSS parameters")
     if (node := fields.optional(tlv.context(0))) is not None:
         digest = _known_digest(_only(node))

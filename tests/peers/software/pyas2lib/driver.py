@@ -52,7 +52,7 @@ def gateway(form: str) -> as2.Partner:
         compress=said["compress"] != "none",
         mdn_mode={"none": None, "sync": "SYNC", "async": "ASYNC"}[said["receipt"]],
         mdn_digest_alg=digest if said["receipt_signed"] == "true" else None,
-        canonicalize_as_binary=True,
+        canonicalize_as_binary=said["encoding"] == "binary",
     )
 
 
