@@ -8,6 +8,7 @@ import pytest
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.engine import certificates
 from counterseal.engine.ports import Conflict, UnreadableKeyFile, WrongPassword
+from counterseal.engine.translate.certificates import UnreadableCertificate
 from counterseal.kernel.errors import CallerFault
 from tests.builders import mint, mint_ca, rsa_key
 from tests.configurations import PASSWORD, key_file
@@ -37,11 +38,11 @@ BAD: dict[str, tuple[Callable[[World], None], type[CallerFault]]] = {
         UnreadableKeyFile,
     ),
     "one that is here already": (lambda w: _imports(w, w.alpha.own.pem + w.alpha.own.key_pem), Conflict),
-    "a huge file": (lambda w: _imports(w, b"x" * (2 * 1024 * 1024)), certificates.UnreadableCertificate),
-    "garbage for a certificate": (lambda w: _adds(w, b"garbage"), certificates.UnreadableCertificate),
+    "a huge file": (lambda w: _imports(w, b"x" * (2 * 1024 * 1024)), UnreadableCertificate),
+    "garbage for a certificate": (lambda w: _adds(w, b"garbage"), UnreadableCertificate),
     "two end entities": (
         lambda w: _adds(w, own_of("One", key=rsa_key(2)).pem + own_of("Two", key=rsa_key(3)).pem),
-        certificates.UnreadableCertificate,
+        UnreadableCertificate,
     ),
     "one of ours as a partner's": (lambda w: _adds(w, w.alpha.own.der), Conflict),
 }

@@ -5,7 +5,9 @@ performs what is due, on all sides, until nothing is.
 """
 
 import asyncio
+import atexit
 import functools
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -418,7 +420,9 @@ class World:
 @functools.cache
 def the_vault() -> FileVault:
     """One for all gateways of a run: sealing and opening keys costs more than a test."""
-    return FileVault.open(Path(tempfile.mkdtemp(prefix="counterseal-vault-")))
+    folder = Path(tempfile.mkdtemp(prefix="counterseal-vault-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return FileVault.open(folder)
 
 
 @functools.cache
