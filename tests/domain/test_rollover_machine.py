@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -108,14 +108,19 @@ class Rollover(RuleBasedStateMachine):
 
     # time and ours
 
-    @rule(hours=st.integers(1, 24 * 12))
+    @rule(hours=st.integers(1, 24 * 3))
     def time_passes(self, hours: int) -> None:
         self._remember()
         self.now += timedelta(hours=hours)
 
+    @rule(days=st.integers(8, 80))
+    def a_long_time_passes(self, days: int) -> None:
+        self._remember()
+        self.now += timedelta(days=days)
+
     @precondition(lambda self: len(self.asked) < len(OURS))
-    @rule(days=st.integers(1, 20), replace=st.sampled_from([False, False, False, True]))
-    def finish(self, days: int, replace: bool) -> None:
+    @rule(days=st.integers(1, 20), replace=st.sampled_from([False, False, False, True]), reached=st.booleans())
+    def finish(self, days: int, replace: bool, reached: bool) -> None:
         new = OURS[len(self.asked)].fingerprint
         made = an_exchange(
             agreement_id=self.scene.agreement.id,
@@ -125,22 +130,23 @@ class Rollover(RuleBasedStateMachine):
             queued_at=self.now,
         )
         self._take(plan_staging(self.slots, new, self.scene.assignments, exchange_id=made.id))
+        if reached:
+            made = exchanges_.apply(made, Sent(), self.now)
         self.asked.append(Asked(made, self.now + timedelta(days=days)))
 
-    def _hears(self, index: int, event: Any) -> Asked | None:
-        """The exchange hears the event where its table allows it."""
-        if not self.asked:
+    def _hears(self, index: int, heard: Any) -> Asked | None:
+        """One of the exchanges whose table allows the event hears it."""
+        able = [a for a in self.asked if allows(exchanges_.TRANSITIONS, a.exchange.state, type(heard))]
+        if not able:
             return None
-        one = self.asked[index % len(self.asked)]
-        if not allows(exchanges_.TRANSITIONS, one.exchange.state, type(event)):
-            return None
-        one.exchange = exchanges_.apply(one.exchange, event, self.now)
+        one = able[index % len(able)]
+        one.exchange = exchanges_.apply(one.exchange, heard, self.now)
         return one
 
-    @rule(index=st.integers(0, 4), event=st.sampled_from([Sent(), Received(), Rejected(reason="no"), Withdrawn()]))
-    def the_exchange_moves_without_a_yes(self, index: int, event: Any) -> None:
+    @rule(index=st.integers(0, 4), heard=st.sampled_from([Sent(), Received(), Rejected(reason="no"), Withdrawn()]))
+    def the_exchange_moves_without_a_yes(self, index: int, heard: Any) -> None:
         self._remember()
-        self._hears(index, event)
+        self._hears(index, heard)
         assert {a.id: a for a in self.scene.assignments} == self.before, "rule 3: a rejection never changes anything"
 
     @rule(index=st.integers(0, 4))
@@ -150,12 +156,14 @@ class Rollover(RuleBasedStateMachine):
             plan = decide_on_acceptance(one.exchange, self.scene.agreement, SIGN_AND_ENCRYPT, *self._world())
             self._take_ours(plan, one)
 
-    @rule(index=st.integers(0, 4))
-    def the_date_is_looked_at(self, index: int) -> None:
-        if self.asked:
-            one = self.asked[index % len(self.asked)]
-            plan = decide_at_date(one.exchange, self.scene.agreement, SIGN_AND_ENCRYPT, one.respond_by, *self._world())
-            self._take_ours(plan, one)
+    @precondition(lambda self: self.asked)
+    @rule(index=st.integers(0, 4), wait=st.booleans())
+    def the_date_is_looked_at(self, index: int, wait: bool) -> None:
+        one = self.asked[index % len(self.asked)]
+        if wait:
+            self.now = max(self.now, one.respond_by + timedelta(seconds=1))
+        plan = decide_at_date(one.exchange, self.scene.agreement, SIGN_AND_ENCRYPT, one.respond_by, *self._world())
+        self._take_ours(plan, one)
 
     def _take_ours(self, plan: Plan, one: Asked) -> None:
         replaced = [
@@ -173,16 +181,14 @@ class Rollover(RuleBasedStateMachine):
 
     # theirs
 
-    @precondition(lambda self: len(self.offered) < len(THEIRS))
-    @rule()
-    def they_offer(self) -> None:
-        self._remember()
-        self.offered.append(THEIRS[len(self.offered)].fingerprint)
-
-    @precondition(lambda self: self.offered)
-    @rule(index=st.integers(0, 4), replace=st.sampled_from([False, False, True]))
-    def we_accept(self, index: int, replace: bool) -> None:
-        new = self.offered[index % len(self.offered)]
+    @rule(index=st.integers(0, 4), anew=st.booleans(), replace=st.sampled_from([False, False, True]))
+    def we_accept(self, index: int, anew: bool, replace: bool) -> None:
+        """A certificate that they offer just now, or once more one that they offered before."""
+        if anew and len(self.offered) < len(THEIRS):
+            self.offered.append(THEIRS[len(self.offered)].fingerprint)
+        if not self.offered:
+            return
+        new = self.offered[-1] if anew else self.offered[index % len(self.offered)]
         if self.now > self.scene.held[new].certificate.not_after:
             return
         verified = acceptors(self.scene.assignments, Side.THEIRS, Usage.SIGN)
@@ -234,9 +240,17 @@ class Rollover(RuleBasedStateMachine):
         self.sent.append(Message(self.now, signer, recipient))
 
     @precondition(lambda self: self.sent)
-    @rule(index=st.integers(0, 20), usage=st.sampled_from([Usage.SIGN, Usage.ENCRYPT]), honest=st.booleans())
-    def they_cannot_read_it(self, index: int, usage: Usage, honest: bool) -> None:
-        message = self.sent[index % len(self.sent)]
+    @rule(
+        back=st.integers(1, 3),
+        usage=st.sampled_from([Usage.SIGN, Usage.ENCRYPT]),
+        honest=st.sampled_from([True, True, False]),
+        fresh=st.booleans(),
+    )
+    def they_cannot_read_it(self, back: int, usage: Usage, honest: bool, fresh: bool) -> None:
+        """They say so of a message that we sent just now, or of an older one."""
+        if fresh:
+            self.we_send()
+        message = self.sent[-1 if fresh else -min(back, len(self.sent))]
         side = Side.OURS if usage is Usage.SIGN else Side.THEIRS
         present = next((a for a in self.scene.assignments if a.produces and (a.side, a.usage) == (side, usage)), None)
         signal = FailureSignal(
@@ -253,9 +267,11 @@ class Rollover(RuleBasedStateMachine):
         assert honest, "rule 7: nobody outside may force an old key back"
         assert present is not None
         assert present.activated_at is not None
-        assert message.sent_at >= present.activated_at
+        assert message.sent_at >= present.activated_at, "rule 7: only of messages sent after the change"
+        assert present.fingerprint in {message.signer, message.recipient}, "rule 7: only of messages made with it"
         change = (usage, present.fingerprint, present.activated_at)
         assert change not in self.healed, "rule 7: never more than once per change"
+        event("changed back by itself")
         self.healed.append(change)
         assert (decision.restored, side, usage) not in self.barred, "rule 7: never back to a replaced or revoked one"
         assert self.now <= self.scene.held[decision.restored].certificate.not_after, (
@@ -312,10 +328,12 @@ class Rollover(RuleBasedStateMachine):
         for a in self.scene.assignments:
             was = self.before[a.id]
             if a.state is AssignmentState.RETIRED and was.state is not AssignmentState.RETIRED:
+                event("retired by the clock")
                 expired = self.now > self.scene.held[a.fingerprint].certificate.not_after
                 quiet = by_silence and self.now - (was.last_seen_at or was.since) >= QUIET
                 assert expired or quiet, "rule 5: nothing is retired while it is still seen"
                 assert was.state is not AssignmentState.ACTIVE, "traffic never stops by a clock"
+                self.allowed_ends.add((a.fingerprint, a.side))
 
     # the rules, after each step
 
@@ -365,13 +383,14 @@ class Rollover(RuleBasedStateMachine):
         if one.exchange.state is ExchangeState.ACCEPTED:
             assert self.rule is not CutoverRule.MANUAL or replaces
         else:
+            event("changed at the date")
             assert self.rule is CutoverRule.ON_ACCEPTANCE_OR_DATE
             assert self.now > one.respond_by
             assert one.exchange.state in {ExchangeState.SENT, ExchangeState.RECEIVED}
 
     @invariant()
     def only_policy_a_person_or_a_replace_ends_a_use(self) -> None:
-        """Rule 5; what ended never lives again as the same assignment."""
+        """Rule 5; what ended never lives again as the same assignment. The clock's ends are judged in its own rule."""
         if not hasattr(self, "scene"):
             return
         for a in self.scene.assignments:
@@ -379,6 +398,7 @@ class Rollover(RuleBasedStateMachine):
             if was is None or was.state == a.state:
                 continue
             assert was.state not in ENDED or a.state is AssignmentState.REVOKED
+            assert a.state not in ENDED or (a.fingerprint, a.side) in self.allowed_ends
 
     @invariant()
     def what_is_replaced_or_revoked_never_produces(self) -> None:
@@ -392,8 +412,8 @@ class Rollover(RuleBasedStateMachine):
 
 
 Rollover.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=35,
+    max_examples=120,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
