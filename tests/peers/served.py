@@ -144,7 +144,7 @@ class Gateway:
             agreement,
             content=chunks,
             file_name=name,
-            content_type="application/octet-stream",
+            content_type="application/edifact",
             subject=None,
         ).id
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.keys import Digest, SignatureScheme
@@ -419,9 +422,15 @@ def test_pss_parameters_as_they_should_be_verify() -> None:
 
 
 def test_pss_without_parameters_means_the_digest_of_the_signer_info() -> None:
-    """Interop: pyas2lib writes it so."""
+    """Interop: pyas2lib writes it so, with the longest salt."""
     bare = algorithms.algorithm(algorithms.RSASSA_PSS)
-    assert verify(message(signer_info(scheme=SignatureScheme.RSA_PSS, algorithm=bare))).signers
+    key = rsa_holder().key
+    assert isinstance(key, RSAPrivateKey)
+    longest = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
+    covered = attribute_set()
+    for signature in (None, key.sign(covered, longest, hashes.SHA256())):
+        info = signer_info(scheme=SignatureScheme.RSA_PSS, algorithm=bare, signature=signature)
+        assert verify(message(info)).signers
     with pytest.raises(SignatureInvalid):
         verify(message(signer_info(scheme=SignatureScheme.RSA_PKCS1, algorithm=bare)))
 

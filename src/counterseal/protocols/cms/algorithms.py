@@ -137,14 +137,15 @@ class SignatureParameters:
     digest: Digest
     mask_digest: Digest
     """PSS only: of MGF1."""
-    salt_bytes: int
-    """PSS only."""
+    salt_bytes: int | None
+    """PSS only; ``None``: it is read from the signature."""
 
 
 def read_signature_algorithm(node: tlv.Node, digest: Digest) -> SignatureParameters:
     """The scheme of a SignerInfo with this digestAlgorithm. Raises ``UnsupportedAlgorithm`` where the two disagree."""
     oid, parameters = read_algorithm(node)
-    mask, salt = digest, 0
+    mask: Digest = digest
+    salt: int | None = 0
     if oid == RSASSA_PSS:
         scheme, signed, mask, salt = SignatureScheme.RSA_PSS, *_read_pss(parameters, digest)
     elif oid in _SIGNATURES:
@@ -157,14 +158,14 @@ def read_signature_algorithm(node: tlv.Node, digest: Digest) -> SignatureParamet
     return SignatureParameters(scheme=scheme, digest=digest, mask_digest=mask, salt_bytes=salt)
 
 
-def _read_pss(parameters: tlv.Node | None, announced: Digest) -> tuple[Digest, Digest, int]:
+def _read_pss(parameters: tlv.Node | None, announced: Digest) -> tuple[Digest, Digest, int | None]:
     """RSASSA-PSS-params (RFC 4056 2.2): hash, MGF1 hash, salt length; DEFAULTs are SHA-1 and 20.
 
     Interop: pyas2lib leaves the parameters out, which RFC 4056 3 forbids in a signature, and means the digest of the
-    digestAlgorithm, a mask of the same and a salt of its length.
+    digestAlgorithm, a mask of the same and the longest salt. A salt of any length proves as much.
     """
     if parameters is None:
-        return announced, announced, HASHES[announced].digest_size
+        return announced, announced, None
     digest, mask, salt = Digest.SHA1, Digest.SHA1, 20
     fields = tlv.Fields(parameters, "PSS parameters")
     if (node := fields.optional(tlv.context(0))) is not None:

@@ -137,4 +137,5 @@ def _holds(key: PublicKey, signature: bytes, digest: bytes, parameters: algorith
 def _rsa_padding(parameters: algorithms.SignatureParameters) -> padding.AsymmetricPadding:
     if parameters.scheme is SignatureScheme.RSA_PKCS1:
         return padding.PKCS1v15()
-    return padding.PSS(mgf=padding.MGF1(algorithms.HASHES[parameters.mask_digest]), salt_length=parameters.salt_bytes)
+    salt = padding.PSS.AUTO if parameters.salt_bytes is None else parameters.salt_bytes
+    return padding.PSS(mgf=padding.MGF1(algorithms.HASHES[parameters.mask_digest]), salt_length=salt)
