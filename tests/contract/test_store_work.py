@@ -169,6 +169,20 @@ def test_who_lost_the_lease_can_neither_complete_nor_reschedule_nor_extend(store
         complete(store, now_held)
 
 
+def test_only_who_holds_a_row_may_go_on_with_it(store: SQLStore) -> None:
+    enqueue(store, b.a_work_row())
+    (old,) = claim(store)
+    with store.write() as writer:
+        writer.hold(old)
+    (new,) = claim(store, now=NOW + 2 * LEASE, owner="two")
+
+    with pytest.raises(LeaseLost), store.write() as writer:
+        writer.hold(old)
+    with store.write() as writer:
+        writer.hold(new)
+        writer.complete(new)
+
+
 def test_a_row_that_nobody_claimed_cannot_be_completed(store: SQLStore) -> None:
     row = b.a_work_row()
     enqueue(store, row)

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from counterseal.domain.document import Direction
+import pytest
+
+from counterseal.domain.document import Direction, DocumentState, MessageKind
 from counterseal.engine.as2 import receiving
 from counterseal.engine.as2.receiving import Incoming, Known
 from counterseal.engine.sparing import MOST, MOST_OF_ONE, WINDOW, SparingNotes
 from counterseal.protocols import as2
-from tests.builders import NOW
-from tests.engine.world import ORDERS, World
+from tests.builders import NOW, mint, rsa_key
+from tests.engine.world import ORDERS, World, a_party
 
 
 def kept(world: World) -> int:
@@ -90,3 +92,36 @@ def test_notes_are_allowed_again_when_the_clock_goes_back() -> None:
     assert [notes.allow("x", NOW) for _ in range(MOST_OF_ONE + 1)] == [{}] * MOST_OF_ONE + [None]
 
     assert notes.allow("x", NOW - timedelta(days=1)) == {"left-out-before": "1"}
+
+
+def test_a_large_message_of_nobody_proved_is_not_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record stays, with what was wrong; its octets would be a stranger's way to fill the disk."""
+    monkeypatch.setattr(receiving, "KEPT_OF_REFUSED", 2000)
+    forged = a_party("BRAVO", mint("Bravo Bows", key=rsa_key(3)))
+    for wire, kept_of_it in (
+        (world.bravo.document(b"x" * 5000, sign=False), 0),
+        (world.bravo.document(b"x" * 5000, signed_by=forged), 0),
+        (world.bravo.document(b"x" * 5000, encrypts_to=mint("Nobody", key=rsa_key(3)).certificate), 0),
+        (world.bravo.document(b"x", sign=False, encrypt=False), 2),
+    ):
+        before = kept(world)
+
+        world.give(wire)
+
+        document = world.alpha.documents(Direction.IN)[-1]
+        (message,) = world.alpha.messages(document.id, MessageKind.AS2)
+        assert document.state is DocumentState.REFUSED
+        assert kept(world) - before == kept_of_it
+        assert (message.wire is None) == (document.payload is None) == (kept_of_it == 0)
+        assert ("as2.not-kept" in {f.code for f in document.findings}) == (kept_of_it == 0)
+
+
+def test_what_nobody_proved_says_nothing_about_the_partner(world: World) -> None:
+    """Version, product and CEM are believed of messages that were taken."""
+    before = world.alpha.agreement
+
+    world.give(world.bravo.document(ORDERS, sign=False).with_header("AS2-Product", "evil"))
+
+    assert world.alpha.agreement == before
+    world.give(world.bravo.document(ORDERS))
+    assert world.alpha.agreement.seen.product == "counterseal-sim"

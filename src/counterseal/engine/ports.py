@@ -287,6 +287,9 @@ class Writer(Reader, Port):
     def reschedule(self, row: Work, *, due: datetime, tries: int) -> None:
         """Gives a claimed row back for ``due``. Raises ``LeaseLost``."""
 
+    def hold(self, row: Work) -> None:
+        """Raises ``LeaseLost`` unless ``row.owner`` still holds it; until this transaction ends nobody takes it over."""
+
     def cancel_work(self, *, kind: WorkKind, subject: str) -> None:
         """Takes back waiting rows that nobody has claimed."""
 

@@ -130,6 +130,9 @@ class SQLWriter(SQLReader):
     def reschedule(self, row: Work, *, due: datetime, tries: int) -> None:
         self._change_held(row, outbox.given_back(due, tries))
 
+    def hold(self, row: Work) -> None:
+        self._change_held(row, {"owner": row.owner})
+
     def _change_held(self, row: Work, values: dict[str, Any]) -> None:
         self.ensure_whole()
         try:

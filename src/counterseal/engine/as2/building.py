@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from counterseal.domain import agreement as terms_
 from counterseal.domain.document import Direction, Document, DocumentKind, Message, MessageKind
-from counterseal.domain.resolve import find
+from counterseal.domain.resolve import find, producer
 from counterseal.domain.usage import Side, Usage
 from counterseal.engine.ports import BlobUnavailable, Ports, Reader
 from counterseal.engine.relationship import Relationship, signer_of
@@ -37,9 +37,9 @@ def keys_for(ports: Ports, reader: Reader, around: Relationship) -> Keys:
 def repeatable(messages: Sequence[Message], around: Relationship) -> Message | None:
     """The stored message that a repeated attempt repeats; ``None``: one has to be built.
 
-    Built anew after a receipt spoke about the last one, and where the certificate that it was encrypted to is no longer accepted
-    (oftp2-scx.md 6.7: never send again what was made for a replaced one). A receipt that could not be trusted says nothing: the
-    message may have arrived, and only its own id lets the partner see that.
+    Built anew after a receipt spoke about the last one, and where the certificate that signed it or that it was encrypted to is no
+    longer in service (oftp2-scx.md 6.7: never send again what was made for a replaced one). A receipt that could not be trusted
+    says nothing: the message may have arrived, and only its own id lets the partner see that.
     """
     sent = [m for m in messages if m.kind is MessageKind.AS2 and m.direction is Direction.OUT and m.wire is not None]
     if not sent:
@@ -47,8 +47,15 @@ def repeatable(messages: Sequence[Message], around: Relationship) -> Message | N
     last = sent[-1]
     if any(m.kind is MessageKind.MDN and m.refers_to == last.wire_id and m.disposition for m in messages):
         return None
-    live = last.recipient is None or find(around.assignments, Side.THEIRS, Usage.ENCRYPT, last.recipient) is not None
+    used = ((Side.THEIRS, Usage.ENCRYPT, last.recipient), (Side.OURS, Usage.SIGN, last.signer))
+    live = all(f is None or find(around.assignments, side, usage, f) is not None for side, usage, f in used)
     return last if live else None
+
+
+def still_current(message: Message, around: Relationship) -> bool:
+    """Whether the certificates with which a message was just made are still those that produce: it may have taken a while."""
+    used = ((Side.THEIRS, Usage.ENCRYPT, message.recipient), (Side.OURS, Usage.SIGN, message.signer))
+    return all(f is None or producer(around.assignments, side, usage) == f for side, usage, f in used)
 
 
 def build(ports: Ports, document: Document, around: Relationship, keys: Keys) -> Message:

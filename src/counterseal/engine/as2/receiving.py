@@ -23,6 +23,7 @@ from counterseal.domain.admission import (
     decide_head,
 )
 from counterseal.domain.agreement import Agreement, CEMCapability, Seen
+from counterseal.domain.assignment import Assignment
 from counterseal.domain.audit import AuditEvent
 from counterseal.domain.document import (
     Arrived,
@@ -36,6 +37,7 @@ from counterseal.domain.document import (
     TransferOutcome,
 )
 from counterseal.domain.document import Refused as RefusedEvent
+from counterseal.domain.resolve import find
 from counterseal.domain.usage import Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import cem_inbound
@@ -63,6 +65,8 @@ from counterseal.protocols import as2
 from counterseal.protocols.as2 import MessageHead, OpenedMessage, Progress
 
 ANSWER_LIMIT: Final = 64 * 1024
+KEPT_OF_REFUSED: Final = 1024 * 1024
+"""A larger message that is refused leaves its record only, unless the partner signed it: anybody may claim two names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +164,7 @@ def receive(ports: Ports, incoming: Incoming) -> Answer:
     except Conflict:
         # The same message was being recorded at the same moment: now it is there, and this one is its repetition.
         recorded = _record(ports, incoming, gathered, taken, wire)
-    if recorded.repeated:  # its octets are stored with the first one
+    if not recorded.keeps_octets:
         _forget(ports, wire, *(part.blob for part in taken.parts))
     ports.wake()
     return recorded.answer
@@ -285,8 +289,8 @@ def _taken(opened: OpenedMessage, sink: Parts, gathered: Party) -> _Taken:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recorded:
     answer: Answer
-    repeated: bool
-    """Nothing of this message is stored: it came before."""
+    keeps_octets: bool
+    """Not those of a message that came before, nor large ones of a refused message that nobody proved to have sent."""
 
 
 def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wire: BlobId) -> _Recorded:
@@ -294,13 +298,13 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wi
     now = ports.clock.now()
     with ports.store.write() as writer:
         found = gather(writer, gathered.around.agreement.id)
-        _note_announced(writer, found.agreement, incoming.known.head, now)
+        signer = _signer_now(ports, writer, found, gathered)
         fault, findings, admitted = taken.fault, list(translate.leniency_findings(taken.progress)), None
         if fault is None:
             decided = _decide(writer, found, incoming.known.head, taken, now)
             if isinstance(decided, Duplicate):
-                answer = _again(ports, writer, incoming, gathered, taken, decided, now)
-                return _Recorded(answer=answer, repeated=True)
+                answer = _again(ports, writer, found, incoming, taken, decided, signer, now)
+                return _Recorded(answer=answer, keeps_octets=False)
             if isinstance(decided, Refused):
                 fault = translate.fault_of(decided.code, decided.text)
             else:
@@ -308,18 +312,54 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wi
             findings += decided.findings
         else:
             findings.append(_finding(fault, incoming.known.head))
+        keeps = fault is None or taken.signer is not None or incoming.size <= KEPT_OF_REFUSED
+        if not keeps:
+            findings.append(_not_kept(incoming))
+            taken = replace(taken, parts=())
         document = _document(ports, found, incoming, taken, fault, tuple(findings), now)
-        message = _message(ports, found, document, incoming, taken, wire, now)
+        message = _message(ports, found, document, incoming, taken, wire if keeps else None, now)
         writer.put(document, message, _transfer(message, document, incoming, fault, now))
         answer = answering.answer(
-            ports, writer, found, message, incoming.known.head, _outcome(taken, fault), gathered.signer, now
+            ports, writer, found, message, incoming.known.head, _outcome(taken, fault), signer, now
         )
         if fault is not None:
             writer.record(_event(found, document, fault, now))
         if admitted is not None:
+            _note_announced(writer, found.agreement, incoming.known.head, now)
             note_seen(writer, (admitted.signed_with, admitted.encrypted_to), now)
             _follow_up(ports, writer, found, document, taken, now)
-    return _Recorded(answer=answer, repeated=False)
+    return _Recorded(answer=answer, keeps_octets=keeps)
+
+
+def _signer_now(ports: Ports, reader: Reader, found: Relationship, gathered: Party) -> Signer | None:
+    """Ours may have changed while the body came: only the active one signs (product.md section 3, rule 1)."""
+    ours = found.producer(Side.OURS, Usage.SIGN)
+    before = gathered.signer
+    if ours is not None and before is not None and before.certificate_der == ours.certificate.der:
+        return before
+    return signer_of(ports, reader, ours)
+
+
+def _not_kept(incoming: Incoming) -> Finding:
+    text = (
+        f"Its {incoming.size} bytes were not kept: it was refused, and nothing in it proves that the partner sent it. "
+        "Ask the partner to send it again once the cause is mended."
+    )
+    subject = incoming.known.head.message_id or incoming.known.head.as2_from
+    return Finding(code="as2.not-kept", severity=Severity.NOTE, subject=subject, text=text)
+
+
+def _seen_with(admitted: Admitted) -> tuple[Assignment | None, ...]:
+    return admitted.signed_with, admitted.encrypted_to
+
+
+def _evidence(found: Relationship, taken: _Taken) -> tuple[Assignment | None, ...]:
+    """What a message used that was not taken anew: it came before, or was refused for what was inside. Only a signature of this
+    partner's makes it evidence; to our certificate anybody can encrypt."""
+    signed_with = find(found.assignments, Side.THEIRS, Usage.SIGN, taken.signer) if taken.signer else None
+    if signed_with is None or taken.recipient is None:
+        return (signed_with,)
+    return signed_with, find(found.assignments, Side.OURS, Usage.ENCRYPT, taken.recipient)
 
 
 def _decide(
@@ -380,10 +420,11 @@ def _outcome(taken: _Taken, fault: PeerFault | None) -> answering.Outcome:
 def _again(
     ports: Ports,
     writer: Writer,
+    found: Relationship,
     incoming: Incoming,
-    gathered: Party,
     taken: _Taken,
     duplicate: Duplicate,
+    signer: Signer | None,
     now: datetime,
 ) -> Answer:
     """The same message once more: the stored receipt, no second delivery. Its octets are not needed a second time."""
@@ -395,9 +436,7 @@ def _again(
             detail="The same message again: answered with the stored receipt.",
         )
     )
-    return answering.repeat(
-        ports, writer, gathered.around, first, incoming.known.head, _outcome(taken, None), gathered.signer, now
-    )
+    return answering.repeat(ports, writer, found, first, incoming.known.head, _outcome(taken, None), signer, now)
 
 
 def _store_wire(ports: Ports, incoming: Incoming) -> BlobId:
@@ -454,7 +493,7 @@ def _message(
     document: Document,
     incoming: Incoming,
     taken: _Taken,
-    wire: BlobId,
+    wire: BlobId | None,
     now: datetime,
 ) -> Message:
     head = incoming.known.head

@@ -84,7 +84,22 @@ async def perform(ports: Ports, row: Work) -> None:
 
 
 def prepare(ports: Ports, row: Work) -> Prepared | None:
-    """The message to post, durable. ``None``: there is nothing to send any more, and the row is done."""
+    """The message to post, durable. ``None``: there is nothing to send any more, and the row is done. Raises ``LeaseLost``."""
+    while True:
+        prepared = _prepare(ports, row)
+        if not isinstance(prepared, _Outdated):
+            return prepared
+        ports.blobs.delete(prepared.wire)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outdated:
+    """A certificate changed while the message was built: it must not leave (product.md section 3, rule 1)."""
+
+    wire: BlobId
+
+
+def _prepare(ports: Ports, row: Work) -> Prepared | _Outdated | None:
     document_id = DocumentId(row.subject)
     with ports.store.read() as reader:
         document = reader.document(document_id)
@@ -105,10 +120,13 @@ def prepare(ports: Ports, row: Work) -> Prepared | None:
         return None
     now = ports.clock.now()
     with ports.store.write() as writer:
+        writer.hold(row)  # who was overtaken must not store a second message with another id
         document = writer.document(document_id)
         if document.state not in {DocumentState.QUEUED, DocumentState.SENDING}:
             writer.complete(row)
             return None
+        if earlier is None and not building.still_current(message, gather(writer, around.agreement.id)):
+            return _Outdated(message.wire or BlobId(""))
         document = documents_.apply(document, SendingStarted(), now)
         writer.put(document, message)
     return Prepared(
