@@ -12,7 +12,7 @@ from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.rollover import Plan, carry_out, mark_seen
 from counterseal.domain.usage import Side, Usage
-from counterseal.engine.ports import Ports, Reader, Writer
+from counterseal.engine.ports import Ports, Reader, TLSIdentity, TLSKey, Writer
 from counterseal.kernel.ids import AgreementId, CommunityId, Fingerprint
 from counterseal.kernel.keys import Decrypter, Signer
 from counterseal.kernel.x509 import Certificate
@@ -82,6 +82,20 @@ def decrypters_of(ports: Ports, reader: Reader, certificates: Iterable[HeldCerti
 
 
 def certificates_of(held: Collection[HeldCertificate]) -> tuple[Certificate, ...]:
+def tls_key_of(ports: Ports, sealed: bytes, held: HeldCertificate) -> TLSKey:
+    """Key and certificates of one of ours, for OpenSSL; never on a disk."""
+    chain = tuple(c.der for c in held.chain)
+    return lambda: ports.vault.tls_key_file(sealed, certificate_der=held.certificate.der, chain_der=chain)
+
+
+def tls_identity_of(ports: Ports, reader: Reader, found: Relationship) -> TLSIdentity | None:
+    """Our client certificate for this partner; ``None``: we show none."""
+    held = found.producer(Side.OURS, Usage.TLS_CLIENT)
+    if held is None or held.key_id is None:
+        return None
+    return TLSIdentity(fingerprint=held.fingerprint, key=tls_key_of(ports, reader.key(held.key_id).sealed, held))
+
+
     return tuple(h.certificate for h in held)
 
 

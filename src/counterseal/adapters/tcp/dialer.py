@@ -1,17 +1,15 @@
 """``TCPDialer``: the port ``Dialer`` over TCP and TLS."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from concurrent.futures import Executor
 from typing import Final
 
-from cryptography import x509
-
 from counterseal.adapters.tcp.carrier import Wire, carry, link_of
 from counterseal.adapters.tcp.contexts import client_context
 from counterseal.engine.ports import CallFailed, CallRequest, Talk
+from counterseal.kernel.hosts import is_for
 
 _FAILURES: Final[tuple[tuple[type[BaseException], str, str], ...]] = (
     (ssl.SSLCertVerificationError, "tls", "the partner's TLS certificate is not trusted"),
@@ -69,25 +67,4 @@ def _failure(error: BaseException) -> CallFailed:
 
 def _named(chain: tuple[bytes, ...], request: CallRequest) -> bool:
     """A pinned certificate may be for any name (oftp2-scx.md C 22); one that only chains to trust has to be for this host."""
-    return bool(chain) and (chain[0] in request.trust or _is_for(chain[0], request.host))
-
-
-def _is_for(der: bytes, host: str) -> bool:
-    try:
-        names = (
-            x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        )
-    except (ValueError, x509.ExtensionNotFound):
-        return False
-    try:
-        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
-    except ValueError:
-        wanted = host.rstrip(".").lower()
-        return any(_matches(name.lower(), wanted) for name in names.get_values_for_type(x509.DNSName))
-
-
-def _matches(name: str, host: str) -> bool:
-    """RFC 9525 6.3: a star stands for the whole first label."""
-    if name.startswith("*."):
-        return host.partition(".")[2] == name[2:] != ""
-    return name == host
+    return bool(chain) and (chain[0] in request.trust or is_for(chain[0], request.host))

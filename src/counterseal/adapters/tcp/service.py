@@ -7,7 +7,8 @@ from typing import Final
 
 from counterseal.adapters.tcp.dialer import TCPDialer
 from counterseal.adapters.tcp.listener import Log, OFTPListener
-from counterseal.engine.oftp2 import calling, listeners, planning
+from counterseal.engine import listeners
+from counterseal.engine.oftp2 import calling, planning
 from counterseal.engine.oftp2.conversation import Conversation
 from counterseal.engine.ports import Ports
 from counterseal.kernel.errors import EnvironmentFault
@@ -15,6 +16,7 @@ from counterseal.kernel.errors import EnvironmentFault
 SESSION_THREADS: Final = 64
 """Steps of sessions under way at once; each may wait for the disk."""
 LOOK_AT_POLLS_SECONDS: Final = 15.0
+LOOKS_A_SWEEP: Final = 240
 
 
 class OFTP2Service:
@@ -25,6 +27,7 @@ class OFTP2Service:
         self.dialer = TCPDialer(self._threads)
         self._log = log
         self._listeners: list[OFTPListener] = []
+        self._looks = 0
 
     def listen(self, ports: Ports, bound: socket.socket, *, tls: bool) -> None:
         """Takes calls on a bound socket once ``run`` runs."""
@@ -33,7 +36,7 @@ class OFTP2Service:
                 bound,
                 answer=lambda: Conversation.answering(ports),
                 threads=self._threads,
-                security=(lambda: listeners.security(ports)) if tls else None,
+                security=(lambda: listeners.security(ports, listeners.OFTP2_LISTENER)) if tls else None,
                 log=self._log,
             )
         )
@@ -56,6 +59,9 @@ class OFTP2Service:
     async def _plan(self, ports: Ports) -> None:
         try:
             await asyncio.to_thread(planning.plan_polls, ports)
+            if self._looks % LOOKS_A_SWEEP == 0:
+                await asyncio.to_thread(planning.sweep_positions, ports)
+            self._looks += 1
         except EnvironmentFault as fault:
             self._log("oftp2.polls-not-planned", detail=fault.detail)
 

@@ -18,12 +18,11 @@ from counterseal.domain.usage import Protocol, Side, Usage
 from counterseal.domain.work import Work
 from counterseal.engine.documents import NotSendable
 from counterseal.engine.oftp2.conversation import Conversation
-from counterseal.engine.oftp2.listeners import key_of
 from counterseal.engine.oftp2.node import Node, node_of
 from counterseal.engine.oftp2.planning import plan_call
 from counterseal.engine.outcome import settle
-from counterseal.engine.ports import CallFailed, CallRequest, Ports, Reader, TLSKey, Writer
-from counterseal.engine.relationship import Relationship
+from counterseal.engine.ports import CallFailed, CallRequest, Ports, Reader, Writer
+from counterseal.engine.relationship import tls_identity_of
 from counterseal.kernel.ids import AgreementId
 
 BUSY_WAIT: Final = timedelta(seconds=2)
@@ -61,7 +60,7 @@ def prepare(ports: Ports, row: Work) -> Planned | None:
     with ports.store.read() as reader:
         node = node_of(ports, reader, AgreementId(row.subject))
         wanted = row.facts.get("why") in WHY_ANYWAY or waits(reader, node)
-        identity = client_key(ports, reader, node.primary)
+        identity = tls_identity_of(ports, reader, node.primary)
     allowed = node.primary.agreement.active and node.terms.may_call and node.primary.station.enabled
     if not allowed or not wanted:
         with ports.store.write() as writer:
@@ -77,7 +76,7 @@ def prepare(ports: Ports, row: Work) -> Planned | None:
         tls=node.terms.tls,
         connect_timeout=CONNECT_WITHIN,
         trust=tuple(h.certificate.der for h in node.primary.acceptors(Side.THEIRS, Usage.TLS_SERVER)),
-        identity=identity,
+        identity=identity.key if identity else None,
     )
     return Planned(node=node, request=request, conversation=Conversation.calling(ports, node))
 
@@ -88,14 +87,6 @@ def waits(reader: Reader, node: Node) -> bool:
         reader.waiting_documents(node.agreement_ids, limit=1)
         or reader.owed_receipts(node.agreement_ids, held=False, limit=1)
     )
-
-
-def client_key(ports: Ports, reader: Reader, found: Relationship) -> TLSKey | None:
-    """Our client certificate for this partner; ``None``: we show none."""
-    held = found.producer(Side.OURS, Usage.TLS_CLIENT)
-    if held is None or held.key_id is None:
-        return None
-    return key_of(ports, reader.key(held.key_id).sealed, held)
 
 
 def record(ports: Ports, row: Work, planned: Planned, started: datetime, failure: CallFailed | None) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from counterseal.domain.community import Community
 from counterseal.domain.oftp_session import OFTPSession
-from counterseal.engine.oftp2.listeners import LISTENERS, presented
+from counterseal.engine.listeners import LISTENERS, presented
 from counterseal.engine.ports import NotFound, Reader, Window
 from counterseal.engine.views.records import FindingRecord, finding
 from counterseal.kernel.ids import SessionId

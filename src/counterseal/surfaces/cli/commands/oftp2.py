@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
+from counterseal.kernel.ids import ListenerId
 from counterseal.surfaces.cli.commands.arguments import CommunityOption, LimitOption, group, opened
 from counterseal.surfaces.cli.output import Column, print_list, print_record
 from counterseal.surfaces.cli.session import local_actor
@@ -11,7 +12,7 @@ from counterseal.surfaces.cli.session import local_actor
 oftp2: Final = group("OFTP2 connections.")
 sessions: Final = group("Sessions: who called, what went and came, how it ended.")
 oftp2.add_typer(sessions, name="sessions")
-listener: Final = group("Our OFTP2 listeners.")
+listener: Final = group("Our TLS listeners.")
 
 _SESSIONS: Final[list[Column]] = [
     ("id", "session"),
@@ -73,9 +74,10 @@ def assign_certificate(
     context: typer.Context,
     certificate: Annotated[str, typer.Argument(metavar="CERTIFICATE", help="Label or fingerprint, one of ours.")],
     community: CommunityOption = "",
+    listener: Annotated[str, typer.Option(help="oftp2-tls or as2-tls.")] = "oftp2-tls",
 ) -> None:
-    """Present this certificate on the OFTP2 TLS listener, from the next call on."""
-    from counterseal.engine.oftp2 import listeners
+    """Present this certificate on a TLS listener, from the next connection on."""
+    from counterseal.engine import listeners
     from counterseal.engine.views import oftp2 as views
     from counterseal.engine.views import records
 
@@ -83,7 +85,7 @@ def assign_certificate(
         with ports.store.read() as reader:
             of = records.community_named(reader, community)
             fingerprint = records.certificate_named(reader, of, certificate).fingerprint
-        listeners.assign(ports, local_actor(), of.id, fingerprint)
+        listeners.assign(ports, local_actor(), of.id, fingerprint, ListenerId(listener))
         with ports.store.read() as reader:
             found = views.listeners(reader)
     print_list(found, _LISTENERS, as_json=session.as_json, nothing="no listener")

@@ -1,6 +1,7 @@
-"""Our OFTP2 listeners: which certificate they present, whom they let shake hands."""
+"""Our TLS listeners: which certificate they present, whom they let shake hands."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +14,13 @@ from counterseal.domain.rollover import Place, listener_slot
 from counterseal.domain.usage import ACCEPTS, Protocol, Side, Usage
 from counterseal.engine.certificates import NotAssignable
 from counterseal.engine.ports import NotFound, Ports, Reader, TLSKey
-from counterseal.engine.relationship import carry_out_plan, held_by
+from counterseal.engine.relationship import carry_out_plan, held_by, tls_key_of
 from counterseal.kernel.ids import CommunityId, Fingerprint, ListenerId
 
-TLS_LISTENER: Final = ListenerId("oftp2-tls")
-"""There is one TLS listener in a process; its name is what assignments refer to."""
-LISTENERS: Final = (TLS_LISTENER,)
+AS2_LISTENER: Final = ListenerId("as2-tls")
+OFTP2_LISTENER: Final = ListenerId("oftp2-tls")
+LISTENERS: Final[Mapping[ListenerId, Protocol]] = {OFTP2_LISTENER: Protocol.OFTP2, AS2_LISTENER: Protocol.AS2}
+"""One of each in a process; the name is what assignments refer to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +32,16 @@ class ListenerSecurity:
     anchors: tuple[bytes, ...]
 
 
-def security(ports: Ports, listener_id: ListenerId = TLS_LISTENER) -> ListenerSecurity:
-    """The active server certificate, and the union of all client certificates that any agreement accepts."""
+def security(ports: Ports, listener_id: ListenerId) -> ListenerSecurity:
+    """The active server certificate, and the union of all client certificates that any agreement over its protocol
+    accepts (architecture.md section 2): whose it is, is judged when the names are known."""
     with ports.store.read() as reader:
         held = presented(reader, listener_id)
-        anchors = _anchors(reader)
+        anchors = _anchors(reader, LISTENERS[listener_id])
         sealed = reader.key(held.key_id).sealed if held is not None and held.key_id is not None else None
-    key = key_of(ports, sealed, held) if held is not None and sealed is not None else None
+    key = tls_key_of(ports, sealed, held) if held is not None and sealed is not None else None
     version = hashlib.sha256(b"".join((held.certificate.der if held else b"", *anchors))).hexdigest()
     return ListenerSecurity(version=version, key=key, anchors=anchors)
-
-
-def key_of(ports: Ports, sealed: bytes, held: HeldCertificate) -> TLSKey:
-    chain = tuple(c.der for c in held.chain)
-    return lambda: ports.vault.tls_key_file(sealed, certificate_der=held.certificate.der, chain_der=chain)
 
 
 def presented(reader: Reader, listener_id: ListenerId) -> HeldCertificate | None:
@@ -53,12 +51,12 @@ def presented(reader: Reader, listener_id: ListenerId) -> HeldCertificate | None
     return reader.find_certificate(active.community_id, active.fingerprint) if active is not None else None
 
 
-def _anchors(reader: Reader) -> tuple[bytes, ...]:
+def _anchors(reader: Reader, protocol: Protocol) -> tuple[bytes, ...]:
     found = reader.assignments(side=Side.THEIRS, usage=Usage.TLS_CLIENT, states=ACCEPTS)
-    over_oftp2 = {a.id for a in reader.agreements_over(Protocol.OFTP2) if a.active} if found else set()
+    over_it = {a.id for a in reader.agreements_over(protocol) if a.active} if found else set()
     ders = []
     for assignment in found:
-        if assignment.agreement_id in over_oftp2:
+        if assignment.agreement_id in over_it:
             held = reader.find_certificate(assignment.community_id, assignment.fingerprint)
             ders += [held.certificate.der] if held is not None else []
     return tuple(sorted(set(ders)))
@@ -69,9 +67,9 @@ def assign(
     actor: Actor,
     community_id: CommunityId,
     fingerprint: Fingerprint,
-    listener_id: ListenerId = TLS_LISTENER,
+    listener_id: ListenerId,
 ) -> list[Assignment]:
-    """The listener presents this certificate from the next call on; the earlier one is retiring. Raises ``NotFound``,
+    """The listener presents this certificate from the next connection on; the earlier one is retiring. Raises ``NotFound``,
     ``NotAssignable``."""
     actor.require(Permission.CONFIGURE)
     if listener_id not in LISTENERS:
