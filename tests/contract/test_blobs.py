@@ -284,10 +284,11 @@ def test_an_unfinished_payload_is_no_payload_yet_and_can_be_given_up(blobs: Fold
         blobs.resume(name, size=1, max_bytes=None)
 
 
-def test_a_sweep_leaves_what_was_kept(blobs: FolderBlobs) -> None:
+def test_a_sweep_leaves_what_was_kept_for_two_weeks(blobs: FolderBlobs) -> None:
     writer = blobs.create(max_bytes=None)
     writer.write(b"kept")
     name = writer.keep()
     writer.abort()
-    assert blobs.sweep(older_than=datetime.now(UTC) + timedelta(days=9)) == 0
+    assert blobs.sweep(older_than=datetime.now(UTC) + timedelta(days=13)) == 0
     assert b"".join(blobs.read_kept(name, size=4)) == b"kept"
+    assert blobs.sweep(older_than=datetime.now(UTC) + timedelta(days=15)) == 1

@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +30,7 @@ CHUNK_BYTES: Final = 256 * 1024
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _INCOMING: Final = "incoming"
 _KEPT: Final = "kept"
+_KEPT_FOR: Final = timedelta(days=14)
 
 
 class BlobClosed(CallerFault):
@@ -217,15 +218,17 @@ class FolderBlobs:
             raise _unavailable("remove a payload", error) from error
 
     def sweep(self, *, older_than: datetime) -> int:
-        """Counts by the time of the last write, so that a long upload that is still going on is left alone."""
-        before = utc(older_than).timestamp()
+        """Counts by the time of the last write, so that a long upload that is still going on is left alone. What was kept is
+        its owner's to delete; two weeks later nobody can want it any more."""
+        before = utc(older_than)
         count = 0
         try:
-            with os.scandir(self._root / _INCOMING) as entries:
-                for entry in entries:
-                    if entry.stat(follow_symlinks=False).st_mtime < before:
-                        Path(entry.path).unlink(missing_ok=True)
-                        count += 1
+            for folder, moment in ((_INCOMING, before), (_KEPT, before - _KEPT_FOR)):
+                with os.scandir(self._root / folder) as entries:
+                    for entry in entries:
+                        if entry.stat(follow_symlinks=False).st_mtime < moment.timestamp():
+                            Path(entry.path).unlink(missing_ok=True)
+                            count += 1
         except OSError as error:
             raise _unavailable("be swept", error) from error
         return count

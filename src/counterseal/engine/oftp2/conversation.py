@@ -6,6 +6,7 @@ Whoever has the turn sends what it owes first, then files, then gives the turn a
 Every event is dealt with before the output is taken, so a slow store grants the peer no credit.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,7 +25,7 @@ from counterseal.engine.ports import Link, Ports
 from counterseal.engine.translate import oftp2 as translate
 from counterseal.kernel.errors import EnvironmentFault
 from counterseal.kernel.finding import Severity
-from counterseal.kernel.ids import SessionId
+from counterseal.kernel.ids import DocumentId, SessionId
 from counterseal.protocols.oftp2.errors import SessionOver
 from counterseal.protocols.oftp2.events import (
     ChallengeReceived,
@@ -163,6 +164,11 @@ class Conversation:
         return self._sender.advanced or self._line.tally.receipts_received > 0
 
     @property
+    def tried(self) -> frozenset[DocumentId]:
+        """What this session offered, or took up to offer."""
+        return frozenset(self._sender.tried)
+
+    @property
     def session_id(self) -> SessionId:
         return self._line.session_id
 
@@ -286,10 +292,14 @@ class Conversation:
         self._receiver.dropped()
         self._uncount()
         self.ending = self.ending or Ending(clean=False, worth_another=True, text=f"our own trouble: {fault.detail}")
+        self._sender.dropped()
         if line.session.ended:
             return
-        line.session.abort(ESIDReason.RESOURCES_NOT_AVAILABLE, "resources are not available just now", line.now())
-        self._sender.dropped()
+        reason = ESIDReason.RESOURCES_NOT_AVAILABLE
+        ended = line.session.abort(reason, "resources are not available just now", line.now())
+        line.note(fault.code, Severity.WARNING, "", f"{fault.detail}.")
+        with contextlib.suppress(EnvironmentFault):  # the next start closes what cannot be written down now
+            self._record_end(next(event for event in ended if isinstance(event, SessionEnded)), fault.detail)
 
 
 def _words(event: SessionEnded) -> str:

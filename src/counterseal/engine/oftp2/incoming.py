@@ -120,7 +120,11 @@ class Receiver:
         if isinstance(decided, Refused):
             self._refuse(sfid, decided)
             return
-        self._file = file = self._begin(sfid, decided)
+        try:
+            self._file = file = self._begin(sfid, decided)
+        except BaseException:
+            line.ports.live.release_file(decided.around.agreement.id, decided.wire_id)
+            raise
         resume_at = file.answer
         octets = file.octets if file.variable else None
         line.say(line.session.accept_file(line.now(), octet_limit=limit, resume_at=resume_at, octets_held=octets))

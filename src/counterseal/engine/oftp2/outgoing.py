@@ -96,7 +96,7 @@ class Sender:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._queue: deque[Prepared] = deque()
-        self._tried: set[DocumentId] = set()
+        self.tried: set[DocumentId] = set()
         self._held: set[DocumentId] = set()
         self._current: _Current | None = None
         self._results: list[_Result] = []
@@ -129,12 +129,12 @@ class Sender:
         now = line.now()
         found: dict[AgreementId, Relationship] = {}
         with line.ports.store.read() as reader:
-            limit = AT_ONCE + len(self._tried)
+            limit = AT_ONCE + len(self.tried)
             if not reader.waiting_documents(line.known.agreement_ids, limit=limit):
                 return
         with line.ports.store.write() as writer:
             for document in writer.waiting_documents(line.known.agreement_ids, limit=limit):
-                if document.id in self._tried or not self._hold(document.id):
+                if document.id in self.tried or not self._hold(document.id):
                     continue
                 agreement_id = AgreementId(document.agreement_id or "")
                 found[agreement_id] = found.get(agreement_id) or gather(writer, agreement_id)
@@ -142,7 +142,7 @@ class Sender:
                 if file is None:
                     self._release(document.id)
                     continue
-                self._tried.add(document.id)
+                self.tried.add(document.id)
                 sending = settle(writer, document, SendingStarted(), now)
                 self._queue.append(replace(file, document=sending))
 

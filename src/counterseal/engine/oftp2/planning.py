@@ -13,6 +13,7 @@ from counterseal.kernel.ids import OutboxId
 RECEIPTS_WAIT: Final = timedelta(seconds=5)
 """How long receipts that the session could not carry wait for the partner's next call before we make one."""
 POLL: Final = "poll"
+POSITIONS_KEPT: Final = timedelta(days=7)
 
 
 def plan_call(ports: Ports, writer: Writer, agreement: Agreement, *, why: str, due: datetime) -> bool:
@@ -63,6 +64,17 @@ def plan_polls(ports: Ports) -> None:
         period = (int(now.timestamp()) + offset) // seconds
         with ports.store.write() as writer:
             writer.enqueue(call_row(ports, writer, agreement, why=POLL, due=now, key=f"{POLL}:{period}"))
+
+
+def sweep_positions(ports: Ports) -> int:
+    """What broke off and was not taken up for a week is given up, with the octets that were kept for it; how many."""
+    with ports.store.write() as writer:
+        old = writer.restart_positions(before=ports.clock.now() - POSITIONS_KEPT)
+        writer.remove(*old)
+    for position in old:
+        if position.blob is not None:
+            ports.blobs.delete(position.blob)
+    return len(old)
 
 
 def _hexadecimal(text: str) -> bool:
