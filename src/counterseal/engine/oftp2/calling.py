@@ -30,6 +30,7 @@ BUSY_WAIT: Final = timedelta(seconds=2)
 CONNECT_WITHIN: Final = timedelta(seconds=30)
 WHY_ANYWAY: Final = frozenset({"person", "poll"})
 SHOWN_AT_MOST: Final = 500
+LOOKED_AT: Final = 20
 BROKEN_TEXT: Final = "no session was made"
 
 
@@ -100,6 +101,10 @@ def record(ports: Ports, row: Work, planned: Planned, started: datetime, failure
         if failure is not None:
             writer.put(_unanswered(planned, started, now, failure))
         left = waits(writer, node)
+        if clean and left and _untried(writer, planned):
+            # It came while the session was ending: no reason to wait as if something had failed.
+            writer.reschedule(row, due=now + BUSY_WAIT, tries=0)
+            return
         if clean and not left:
             writer.complete(row)
             return
@@ -113,6 +118,13 @@ def record(ports: Ports, row: Work, planned: Planned, started: datetime, failure
             return
         _give_up(writer, node, f"The partner was called {tries + 1} times. {reason}", now)
         writer.complete(row)
+
+
+def _untried(reader: Reader, planned: Planned) -> bool:
+    """Whether files wait that could go now and were not offered in this session."""
+    waiting = reader.waiting_documents(planned.node.agreement_ids, limit=len(planned.conversation.tried) + LOOKED_AT)
+    new = [d for d in waiting if d.id not in planned.conversation.tried]
+    return any(m.wire is not None for d in new[:LOOKED_AT] for m in reader.messages(d.id))
 
 
 def _unanswered(planned: Planned, started: datetime, now: datetime, failure: CallFailed) -> OFTPSession:
