@@ -27,6 +27,7 @@ from counterseal import __version__
 from counterseal.adapters.backend import FolderBackend
 from counterseal.adapters.blobs import FolderBlobs
 from counterseal.adapters.http import DeferredPoster
+from counterseal.adapters.http.connections import GuardedHTTP
 from counterseal.adapters.http.listener import PublicListener
 from counterseal.adapters.storage import SQLStore
 from counterseal.adapters.tcp import OFTP2Service
@@ -321,7 +322,7 @@ class _Process:
 def _config(application: Any) -> uvicorn.Config:
     return uvicorn.Config(
         application,
-        http="h11",  # older AS2 products fold headers, which faster parsers refuse (architecture.md section 4)
+        http=GuardedHTTP,  # on h11: older AS2 products fold headers, which faster parsers refuse (architecture.md section 4)
         loop="asyncio",
         ws="none",
         lifespan="off",
