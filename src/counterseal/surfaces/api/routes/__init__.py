@@ -11,6 +11,7 @@ from counterseal.surfaces.api.routes import (
     communities,
     configuration,
     documents,
+    oftp2,
     people,
     received,
     received_actions,
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     received.router,
     received_actions.router,
     documents.router,
+    oftp2.router,
     people.router,
     audit.router,
 )

@@ -9,7 +9,9 @@ from fastapi.responses import StreamingResponse
 
 from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState
 from counterseal.domain.people import Actor, Permission
+from counterseal.domain.virtual_file import RecordFormat
 from counterseal.engine import documents
+from counterseal.engine.oftp2.wishes import FileWishes
 from counterseal.engine.ports import Ports
 from counterseal.engine.views import conversation_records as conversations
 from counterseal.engine.views import records
@@ -90,23 +92,49 @@ async def send_document(
         str | None,
         Query(pattern="^[0-9a-f]{32}$", description="Chosen by the caller: the same id again sends nothing twice."),
     ] = None,
+    dataset_name: Annotated[
+        str, Query(max_length=26, description="OFTP2: virtual file name; absent: as the agreement says.")
+    ] = "",
+    record_format: Annotated[
+        RecordFormat | None, Query(alias="format", description="OFTP2: absent: unstructured.")
+    ] = None,
+    record_length: Annotated[int, Query(ge=0, le=99999, description="OFTP2: of F and V files.")] = 0,
+    description: Annotated[str, Query(max_length=999, description="OFTP2: text that goes with the file.")] = "",
+    sign: Annotated[bool | None, Query(description="OFTP2: absent: as the agreement says.")] = None,
+    compress: Annotated[bool | None, Query(description="OFTP2: absent: as the agreement says.")] = None,
+    encrypt: Annotated[bool | None, Query(description="OFTP2: absent: as the agreement says.")] = None,
+    signed_receipt: Annotated[bool | None, Query(description="OFTP2: absent: as the agreement says.")] = None,
+    call: Annotated[bool, Query(description="OFTP2: off: waits for a session that something else brings.")] = True,
 ) -> DocumentRecord:
     """Stored when this answers; sent by the worker."""
+
+    wishes = FileWishes(
+        dataset_name=dataset_name,
+        format=record_format,
+        record_length=record_length,
+        description=description,
+        sign=sign,
+        compress=compress,
+        encrypt=encrypt,
+        receipt_signed=signed_receipt,
+    )
 
     def send() -> DocumentRecord:
         ports = ports_of(request)
         with ports.store.read() as reader:
             of = records.community_named(reader, community)
-            agreement_id = records.agreement_named(reader, of, agreement).id
+            found = records.agreement_named(reader, of, agreement)
         made = documents.send(
             ports,
             actor_of(request),
-            agreement_id,
+            found.id,
             content=_pulled(request.stream(), most=request.app.state.maximum_upload_bytes),
             file_name=file_name,
             content_type=content_type,
             subject=subject,
             document_id=DocumentId(document_id) if document_id else None,
+            virtual_file=wishes.file(found, file_name),
+            call=call,
         )
         return conversations.document(made, {of.id: of.slug})
 
