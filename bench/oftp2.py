@@ -33,8 +33,8 @@ from cryptography.x509.oid import NameOID
 from counterseal import app
 from counterseal.domain.document import Direction, DocumentState
 from counterseal.domain.people import Actor, Permission
-from counterseal.engine import configuration, documents
-from counterseal.engine.oftp2 import calling, listeners
+from counterseal.engine import configuration, documents, listeners
+from counterseal.engine.oftp2 import calling
 from counterseal.engine.ports import Window
 from counterseal.settings import Settings
 
