@@ -136,7 +136,7 @@ def set_up(folder, terms, tls):
         with opened.store.read() as reader:
             community = reader.communities()[0]
             held = next(c for c in reader.certificates(community.id) if c.key_id)
-        listeners.assign(opened, ACTOR, community.id, held.fingerprint)
+        listeners.assign(opened, ACTOR, community.id, held.fingerprint, listeners.OFTP2_LISTENER)
         app.close_ports(opened)
     return ports
 
