@@ -42,7 +42,7 @@ def test_a_document_arrives_whole_and_its_signed_receipt_proves_it(pair: Pair) -
         assert "CEM" in headers["ediint-features"]
         assert headers["as2-version"] == "1.2"
     assert pair.alpha.work() == pair.bravo.work() == []
-    assert pair.alpha.event_names()[-1] == "document.queued"
+    assert [e for e in pair.alpha.event_names() if e.startswith("document.")] == ["document.queued"]
 
 
 def test_the_certificates_that_were_used_are_marked_as_seen_on_both_sides(pair: Pair) -> None:
@@ -54,7 +54,11 @@ def test_the_certificates_that_were_used_are_marked_as_seen_on_both_sides(pair: 
         (Side.THEIRS, Usage.SIGN),
         (Side.OURS, Usage.ENCRYPT),
     }
-    assert {(a.side, a.usage) for a in pair.alpha.all_assignments() if a.last_seen_at} == {(Side.THEIRS, Usage.SIGN)}
+    assert {(a.side, a.usage) for a in pair.alpha.all_assignments() if a.last_seen_at} == {
+        (Side.THEIRS, Usage.SIGN),  # signed the receipt
+        (Side.OURS, Usage.SIGN),  # which says that they could verify us,
+        (Side.THEIRS, Usage.ENCRYPT),  # and decrypt what we encrypted to them
+    }
 
 
 RECEIPTS = {
@@ -217,7 +221,7 @@ def test_a_failed_document_is_sent_again_with_the_same_octets(world: World) -> N
     assert world.alpha.document(sent.id).state is DocumentState.DELIVERED
     first, second = world.to_bravo()
     assert (first.headers["message-id"], first.body) == (second.headers["message-id"], second.body)
-    assert world.alpha.event_names()[-1] == "document.requeued"
+    assert world.alpha.event_names().count("document.requeued") == 1
 
 
 def test_a_rejected_document_is_built_anew_with_a_new_id(world: World) -> None:

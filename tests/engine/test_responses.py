@@ -271,7 +271,8 @@ def test_a_response_arrives_over_the_usual_address_encrypted_to_the_new_certific
     given = asked.give(asked.bravo.document(b"first with the new one"))
 
     assert disposition_of(asked, given) == "processed"
-    seen = {a.fingerprint for a in asked.alpha.all_assignments() if a.usage is Usage.ENCRYPT and a.first_seen_at}
+    ours = [a for a in asked.alpha.all_assignments() if (a.side, a.usage) == (Side.OURS, Usage.ENCRYPT)]
+    seen = {a.fingerprint for a in ours if a.first_seen_at}
     assert seen == {new_one().certificate.fingerprint}
 
 

@@ -18,6 +18,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "certificate.added": "A certificate is held from now on: made, imported, or given by a partner. It has no use yet.",
     "certificate.changed": "A certificate's label changed.",
     "certificate.assigned": "A person or a configuration put a certificate to use in an agreement, at once.",
+    "certificate.first-used": "Traffic of a partner used a certificate for the first time, in the agreement and usage that the facts name.",
+    "agreement.changed-back": "A partner proved after a change that it cannot verify or decrypt: it was put back on the certificate before.",
     "listener.certificate-assigned": "A certificate was put to use at a listener of ours.",
     # trust requests, ours
     "trust-request.started": "Partners are asked to trust a new certificate of ours (Finish of the wizard).",

@@ -8,6 +8,7 @@ from typing import Final
 from counterseal.domain import resolve
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
+from counterseal.domain.audit import AuditEvent
 from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.rollover import Plan, carry_out, mark_seen
@@ -81,7 +82,6 @@ def decrypters_of(ports: Ports, reader: Reader, certificates: Iterable[HeldCerti
     )
 
 
-def certificates_of(held: Collection[HeldCertificate]) -> tuple[Certificate, ...]:
 def tls_key_of(ports: Ports, sealed: bytes, held: HeldCertificate) -> TLSKey:
     """Key and certificates of one of ours, for OpenSSL; never on a disk."""
     chain = tuple(c.der for c in held.chain)
@@ -96,6 +96,7 @@ def tls_identity_of(ports: Ports, reader: Reader, found: Relationship) -> TLSIde
     return TLSIdentity(fingerprint=held.fingerprint, key=tls_key_of(ports, reader.key(held.key_id).sealed, held))
 
 
+def certificates_of(held: Collection[HeldCertificate]) -> tuple[Certificate, ...]:
     return tuple(h.certificate for h in held)
 
 
@@ -106,9 +107,28 @@ def carry_out_plan(ports: Ports, writer: Writer, plan: Plan, assignments: Iterab
 
 
 def note_seen(writer: Writer, assignments: Iterable[Assignment | None], now: datetime) -> None:
-    """Records that traffic used these certificates; at most once a minute for each."""
+    """Records that traffic used these certificates; at most once a minute for each, and the first time in the audit trail."""
     for assignment in assignments:
         if assignment is None:
             continue
+        if assignment.first_seen_at is None:
+            writer.record(_first_used(assignment, now))
         if assignment.last_seen_at is None or now - assignment.last_seen_at >= SEEN_AGAIN_AFTER:
             writer.put(mark_seen(assignment, now))
+
+
+def _first_used(assignment: Assignment, now: datetime) -> AuditEvent:
+    place = f"agreement:{assignment.agreement_id}" if assignment.agreement_id else f"listener:{assignment.listener_id}"
+    return AuditEvent(
+        at=now,
+        actor="system",
+        event="certificate.first-used",
+        subject=place,
+        community_id=assignment.community_id,
+        facts={
+            "certificate": assignment.fingerprint,
+            "side": assignment.side.value,
+            "usage": assignment.usage.value,
+            "state": assignment.state.value,
+        },
+    )

@@ -39,6 +39,9 @@ class Judged:
     """To be stored."""
     signed_with: Assignment | None
     """Of theirs, to be marked as seen."""
+    proved: tuple[Assignment, ...] = ()
+    """What they could verify and decrypt our message with, to be marked as seen too: the receipt is signed, and says that they
+    took it."""
 
 
 def judge(
@@ -88,7 +91,14 @@ def judge(
         signer=signer,
     )
     seen = find(around.assignments, Side.THEIRS, Usage.SIGN, signer) if signer else None
-    return Judged(event=event, receipt=row, signed_with=seen)
+    taken = seen is not None and isinstance(event, ReceiptPositive | ReceiptDiffers)
+    return Judged(event=event, receipt=row, signed_with=seen, proved=_used(around, sent) if taken else ())
+
+
+def _used(around: Relationship, sent: Message) -> tuple[Assignment, ...]:
+    used = ((Side.OURS, Usage.SIGN, sent.signer), (Side.THEIRS, Usage.ENCRYPT, sent.recipient))
+    found = (find(around.assignments, side, usage, fingerprint) for side, usage, fingerprint in used if fingerprint)
+    return tuple(a for a in found if a is not None)
 
 
 def _event(

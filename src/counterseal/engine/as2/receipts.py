@@ -15,7 +15,9 @@ from counterseal.domain.document import (
     Transfer,
     TransferOutcome,
 )
+from counterseal.domain.resolve import find
 from counterseal.domain.usage import Side, Usage
+from counterseal.engine.as2 import refusals
 from counterseal.engine.as2.answering import PLAIN, Answer
 from counterseal.engine.as2.judging import Judged, judge
 from counterseal.engine.outcome import settle
@@ -49,6 +51,7 @@ def receive(
             return NOTED
         message = sent[-1]
         if _heard(writer, message, body):
+            _note_signer(writer, found, opened, now)
             return NOTED
         document = writer.document(sent[-1].document_id)
         judged = judge(ports, found, document, message, head, body, now)
@@ -66,8 +69,9 @@ def receive(
                 remote=remote,
             )
         )
-        note_seen(writer, (judged.signed_with,), now)
-        settle(writer, document, judged.event, now)
+        note_seen(writer, (judged.signed_with, *judged.proved), now)
+        settled = settle(writer, document, judged.event, now)
+        refusals.hear(ports, writer, found, settled, message, judged.receipt, answered_on="", now=now)
     return NOTED
 
 
@@ -76,6 +80,14 @@ def _heard(writer: Writer, message: Message, body: bytes) -> bool:
     digest = hashlib.sha256(body).hexdigest()
     earlier = writer.messages(message.document_id) if message.document_id else []
     return any(m.kind is MessageKind.MDN and m.content_digest == digest for m in earlier)
+
+
+def _note_signer(writer: Writer, found: Relationship, opened: as2.OpenedReceipt, now: datetime) -> None:
+    """A receipt repeated, or for nothing that we know, is no less evidence of the certificate that signed it."""
+    signed_with = (
+        find(found.assignments, Side.THEIRS, Usage.SIGN, s.certificate.fingerprint) for s in opened.signers[:1]
+    )
+    note_seen(writer, signed_with, now)
 
 
 def _cautious(judged: Judged, opened: as2.OpenedReceipt, *, signed_asked: bool) -> Judged:

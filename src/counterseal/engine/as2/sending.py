@@ -33,7 +33,7 @@ from counterseal.domain.document import (
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import addresses
-from counterseal.engine.as2 import building
+from counterseal.engine.as2 import building, refusals
 from counterseal.engine.as2.judging import judge
 from counterseal.engine.configuration import secrets
 from counterseal.engine.outcome import settle
@@ -68,6 +68,8 @@ class Result:
     receipt: Message | None = None
     signed_with: Assignment | None = None
     """Of theirs: what signed the receipt."""
+    proved: tuple[Assignment, ...] = ()
+    """What the receipt proves that they could use on our message."""
 
 
 async def perform(ports: Ports, row: Work) -> None:
@@ -182,7 +184,7 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         writer.put(result.transfer)
         if result.receipt is not None:
             writer.put(result.receipt)
-            note_seen(writer, (result.signed_with,), now)
+            note_seen(writer, (result.signed_with, *result.proved), now)
         retries = around.agreement.as2.retries
         if isinstance(result.event, AttemptFailed) and row.tries < len(retries):
             settle(writer, document, result.event, now)
@@ -193,6 +195,9 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         writer.complete(row)
         if settled.state is DocumentState.SENT:
             _await_receipt(ports, writer, settled, around, now)
+        if result.receipt is not None:
+            url = prepared.request.url
+            refusals.hear(ports, writer, around, settled, prepared.message, result.receipt, answered_on=url, now=now)
 
 
 def _await_receipt(ports: Ports, writer: Writer, document: Document, around: Relationship, now: datetime) -> None:
@@ -227,7 +232,13 @@ def _result(
         judged = judge(ports, around, document, prepared.message, found, answer.body, times[1])
         detail = judged.receipt.disposition or getattr(judged.event, "reason", "")
         transfer = _transfer(prepared, times, status, detail, remote=answer.remote, ok=True)
-        return Result(event=judged.event, transfer=transfer, receipt=judged.receipt, signed_with=judged.signed_with)
+        return Result(
+            event=judged.event,
+            transfer=transfer,
+            receipt=judged.receipt,
+            signed_with=judged.signed_with,
+            proved=judged.proved,
+        )
     event = _without_receipt(answer, around)
     reason = getattr(event, "reason", "") or "taken"
     taken = isinstance(event, LeftUs | ReceiptPositive)
