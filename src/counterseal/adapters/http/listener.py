@@ -23,6 +23,9 @@ Log = Callable[..., None]
 IN_MEMORY_BYTES: Final = 1024 * 1024
 BODY_PAUSE_SECONDS: Final = 60.0
 """A sender that stalls this long in the middle of a body is cut off."""
+BODY_GRACE_SECONDS: Final = 300.0
+BODY_SLOWEST: Final = 500.0
+"""Octets a second, on the average, that a body must have after ``BODY_GRACE_SECONDS``: drops keep a connection no longer."""
 
 
 class _Cut(Exception):
@@ -115,7 +118,12 @@ class _Body:
                 writer.abort()
 
     async def _pieces(self) -> Any:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         while True:
+            lasted = clock() - began
+            if lasted > BODY_GRACE_SECONDS and self.size < lasted * BODY_SLOWEST:
+                raise _Cut
             try:
                 event = await asyncio.wait_for(self._receive(), BODY_PAUSE_SECONDS)
             except TimeoutError as error:
