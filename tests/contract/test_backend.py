@@ -159,6 +159,16 @@ def test_a_partner_s_file_name_stays_inside_the_folder(tmp_path: Path, name: str
     assert Path(payload).name.startswith(f"{delivery.document.id}--")
 
 
+@pytest.mark.parametrize("name", ["facts.json", "FACTS.JSON", "x.Json", ".json", "a/b.json"])
+def test_a_partner_s_file_is_never_taken_for_facts(tmp_path: Path, name: str) -> None:
+    """Whoever waits for ``.json`` must find our facts, not what a partner calls so."""
+    delivery = a_delivery(file_name=name)
+    FolderBackend(tmp_path).deliver(delivery)
+
+    found = [Path(f).name for f in files(tmp_path) if f.casefold().endswith(".json")]
+    assert found == [f"{delivery.document.id}.json"]
+
+
 def test_two_documents_of_one_name_lie_side_by_side(tmp_path: Path) -> None:
     backend = FolderBackend(tmp_path)
     first = a_delivery()

@@ -3,7 +3,8 @@
     inbox/<community>/<partner>-<protocol>-<agreement id>/
       <document id>--<file name>             the payload
       <document id>--<n>--attachment         further parts, n from 2
-      <document id>.json                     facts; written last: when it is there, the document is complete
+      <document id>.json                     facts; written last: when it is there, the document is complete. Nothing else
+                                             ends so: a payload that would gets ``.payload`` behind its name
 
 Whoever picks files up waits for the ``.json``. Everything is written under a hidden name, made durable, then renamed, so nobody ever
 sees half a file. The names follow from the document id, so delivering again (after a crash, say) writes the same files again or,
@@ -72,11 +73,16 @@ def _write_parts(folder: Path, delivery: Delivery) -> list[str]:
     parts = ([document.payload] if document.payload is not None else []) + list(document.attachments)
     for number, blob_id in enumerate(parts, start=1):
         first = number == 1
-        name = f"{identity}--{safe_name(document.file_name, fallback='document')}" if first else ""
+        name = f"{identity}--{_payload_name(document.file_name)}" if first else ""
         name = name or f"{identity}--{number}--attachment"
         _write(folder / name, delivery.content(blob_id))
         names.append(name)
     return names
+
+
+def _payload_name(text: str) -> str:
+    name = safe_name(text, fallback="document")
+    return f"{name}.payload" if name.casefold().endswith(".json") else name
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> None:
