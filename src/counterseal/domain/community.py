@@ -1,7 +1,7 @@
 """Who we are and whom we trade with: community, station, partner."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from counterseal.domain.usage import Protocol, Usage
@@ -36,6 +36,9 @@ class CommunityRules:
     minimum_rsa_bits: int = 2048
     maximum_validity_days: int = 1200
     """Longer ones get a note."""
+    retire_unseen_after: timedelta | None = None
+    """How long an old certificate must be unseen, its successor in use, until it leaves service; ``None``: only when it expires
+    (section 3, rule 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ class WorkKind(StrEnum):
     """An OFTP2 document becomes the file that sessions will send."""
     CALL_PARTNER = "call-partner"
     DELIVER_ALERT = "deliver-alert"
+    RETIRE = "retire"
+    """What ends by expiry or silence in one community."""
 
 
 class WorkState(StrEnum):

@@ -19,6 +19,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "certificate.changed": "A certificate's label changed.",
     "certificate.assigned": "A person or a configuration put a certificate to use in an agreement, at once.",
     "certificate.first-used": "Traffic of a partner used a certificate for the first time, in the agreement and usage that the facts name.",
+    "certificate.retired": "An old or unused certificate left service by itself: expired, or its successor is used and it is not.",
     "agreement.changed-back": "A partner proved after a change that it cannot verify or decrypt: it was put back on the certificate before.",
     "listener.certificate-assigned": "A certificate was put to use at a listener of ours.",
     # trust requests, ours
@@ -48,6 +49,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "receipt.unknown-file": "An end response names a file that we did not send.",
     "receipt.released": "A person let a receipt go out that was held back.",
     "receipt.rejected": "A person refused a file whose receipt was held back.",
+    "as2.refused-client-certificate": "A message came without the TLS client certificate that was agreed; nothing was stored.",
     "as2.refused-unknown": "Somebody without an agreement called at the AS2 address; nothing was stored.",
     "oftp2.session-refused": "An OFTP2 session ended at its start: a wrong code, password or certificate.",
     "file.refused": "A partner refused a file of ours.",

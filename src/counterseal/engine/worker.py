@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import handing_over, offers, trust_requests
+from counterseal.engine import handing_over, offers, retirement, trust_requests
 from counterseal.engine.as2 import answering, sending
 from counterseal.engine.oftp2 import calling, securing
 from counterseal.engine.ports import LeaseLost, Ports
@@ -56,6 +56,7 @@ PERFORMERS: Final[Mapping[WorkKind, Performer]] = {
     WorkKind.DECIDE_LATER: _threaded(offers.decide_later),
     WorkKind.SECURE_FILE: _threaded(securing.secure),
     WorkKind.CALL_PARTNER: calling.perform,
+    WorkKind.RETIRE: _threaded(retirement.perform),
 }
 
 
@@ -172,8 +173,10 @@ class Worker:
 
 
 def sweep(ports: Ports) -> None:
-    """Wipes drafts that ran out (product.md section 2) and unfinished payload writes of a process that died."""
+    """Wipes drafts that ran out (product.md section 2) and unfinished payload writes of a process that died; a community that is
+    new gets its row for retirement."""
     now = ports.clock.now()
+    retirement.seed(ports)
     with ports.store.write() as writer:
         expired = writer.expired_drafts(now)
         writer.remove(*expired)

@@ -148,6 +148,11 @@ RULES: Final = Block(
             text="Longer ones get a note.",
             default="1200",
         ),
+        Field(
+            name="retire_unseen_after",
+            kind=Duration(lowest=_DAY, highest=timedelta(days=3660)),
+            text="An old certificate leaves service when its successor is in use and it was not seen for so long; absent: only when it expires.",
+        ),
     ),
 )
 _USAGE_FIELDS: Final = tuple(

@@ -53,6 +53,7 @@ LABELS: Final = {
     "terms": "Security",
     "rules.minimum_rsa_bits": "Shortest RSA key",
     "rules.maximum_validity_days": "Longest validity",
+    "rules.retire_unseen_after": "After so long unseen",
     "note": "Note",
     "owner": "Owner",
 }
@@ -115,6 +116,7 @@ _COMMUNITY_TEXTS = (
     "rules.scx_mode",
     "rules.minimum_rsa_bits",
     "rules.maximum_validity_days",
+    "rules.retire_unseen_after",
 )
 _COMMUNITY_FLAGS = ("rules.two_people",)
 
@@ -143,6 +145,7 @@ def edit_community(visit: Visit) -> Response:
         "rules.two_people": "true" if rules.two_people else "false",
         "rules.minimum_rsa_bits": str(rules.minimum_rsa_bits),
         "rules.maximum_validity_days": str(rules.maximum_validity_days),
+        "rules.retire_unseen_after": duration_text(rules.retire_unseen_after) if rules.retire_unseen_after else "",
     }
     return _community_form(visit, found, values)
 
