@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -27,12 +26,12 @@ from counterseal import __version__
 from counterseal.adapters.backend import FolderBackend
 from counterseal.adapters.blobs import FolderBlobs
 from counterseal.adapters.http import DeferredPoster
-from counterseal.adapters.http.connections import GuardedHTTP
 from counterseal.adapters.http.listener import PublicListener
+from counterseal.adapters.http.serving import Server, TLSServer
 from counterseal.adapters.storage import SQLStore
 from counterseal.adapters.tcp import OFTP2Service
 from counterseal.adapters.vault import FileVault
-from counterseal.engine import people
+from counterseal.engine import listeners, people
 from counterseal.engine.ports import Ports
 from counterseal.engine.worker import Worker
 from counterseal.kernel.errors import EnvironmentFault
@@ -186,14 +185,6 @@ def _node(data_dir: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-class _Server(uvicorn.Server):
-    """Signals are the process's matter, not a listener's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class _LoadedMeanwhile:
     """An ASGI application that is loaded in a thread while everything else runs already; its first requests wait for it."""
 
@@ -228,8 +219,15 @@ class _Process:
         )
         self._worker = Worker(self._ports, node=_node(settings.data_dir), log=self._log)
         self._api = _LoadedMeanwhile(self._load_api)
-        self._public = _Server(_config(self._public_application()))
-        self._private = _Server(_config(self._private_application()))
+        public = self._public_application()
+        self._public = Server(public, grace_seconds=GRACE_SECONDS)
+        self._public_tls = TLSServer(
+            public,
+            grace_seconds=GRACE_SECONDS,
+            security=lambda: listeners.security(self._ports, listeners.AS2_LISTENER),
+            log=self._log,
+        )
+        self._private = Server(self._private_application(), grace_seconds=GRACE_SECONDS)
 
     def _wake(self) -> None:
         """From any thread."""
@@ -249,13 +247,17 @@ class _Process:
             contextlib.ExitStack() as more,
         ):
             oftp2 = self._listen_for_sessions(more)
+            secured = self._listen_with_tls(more)
             calls = asyncio.create_task(self._oftp2.run(self._ports))
             parts = [
                 asyncio.create_task(self._public.serve(sockets=[public])),
                 asyncio.create_task(self._private.serve(sockets=[private])),
                 asyncio.create_task(self._worker.run()),
+                *([asyncio.create_task(self._public_tls.serve(sockets=[secured]))] if secured else []),
             ]
             self._announce(public, private)
+            if secured is not None:
+                print(f"public listener https://{_address(secured)}", flush=True)
             for scheme, bound in oftp2.items():
                 print(f"oftp2 listener {scheme}://{_address(bound)}", flush=True)
             self._api.begin()
@@ -267,6 +269,13 @@ class _Process:
         if isinstance(self._ports.poster, DeferredPoster):
             await self._ports.poster.close()
         self._info("gateway.stopped")
+
+    def _listen_with_tls(self, stack: contextlib.ExitStack) -> socket.socket | None:
+        """The public listener with TLS, where the settings ask for one."""
+        port = self._settings.public_tls_port
+        if port is None:
+            return None
+        return stack.enter_context(_listening(self._settings.public_host, port, "public-tls"))
 
     def _listen_for_sessions(self, stack: contextlib.ExitStack) -> dict[str, socket.socket]:
         """The OFTP2 listeners that the settings ask for, by the scheme of their address."""
@@ -281,7 +290,7 @@ class _Process:
 
     async def _finish(self, parts: "list[asyncio.Task[None]]") -> None:
         """Nothing new begins; what is in flight ends. Raises what a part broke on."""
-        self._public.should_exit = self._private.should_exit = True
+        self._public.should_exit = self._public_tls.should_exit = self._private.should_exit = True
         self._worker.stop()
         done, late = await asyncio.wait(parts, timeout=GRACE_SECONDS)
         if late:
@@ -317,23 +326,6 @@ class _Process:
         elif people.nobody_is_here(self._ports):
             print("nobody can sign in yet: 'counterseal user first-link' makes another link", flush=True)
         self._info("gateway.started", public=_address(public), private=_address(private), pid=str(os.getpid()))
-
-
-def _config(application: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=GuardedHTTP,  # on h11: older AS2 products fold headers, which faster parsers refuse (architecture.md section 4)
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=True,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_keep_alive=30,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
 
 
 @contextlib.contextmanager

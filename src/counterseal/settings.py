@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     )
     public_host: str = Field(default="0.0.0.0", description="Address of the public listener (AS2).")  # noqa: S104  partners must reach it
     public_port: Port = Field(default=4080, description="Port of the public listener; 0: any free one.")
+    public_tls_port: Port | None = Field(
+        default=None,
+        description="The same with TLS, for HTTPS without a proxy; absent: no such listener; 0: any free one.",
+    )
     private_host: str = Field(
         default="127.0.0.1",
         description="Address of the private listener (console, API); loopback unless told otherwise.",

@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+import os
 import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.http.outgoing import InvalidHeader, WrongBodySize
 from counterseal.adapters.http.poster import failure
-from counterseal.engine.ports import BlobUnavailable, PostFailed, PostRequest
+from counterseal.engine.ports import BlobUnavailable, PostFailed, PostRequest, TLSIdentity
 from tests import builders as b
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -556,11 +557,58 @@ async def test_a_private_root_and_a_pinned_leaf_are_trusted_and_nothing_else(
         assert await fails(poster, request(port, url=url)) == "tls"
 
 
-async def test_a_certificate_for_another_host_is_refused(poster: DeferredPoster, tmp_path: Path) -> None:
-    leaf = minted_today("server", dns_names=["elsewhere.example"])
-    async with server(Answering(), tls=tls_server(leaf, tmp_path)) as port:
+async def test_a_pinned_certificate_may_be_for_any_host_one_that_only_chains_may_not(
+    poster: DeferredPoster, tmp_path: Path
+) -> None:
+    """BIS-26: self-signed and issued, with and without names; the CN never counts."""
+    root = b.mint_ca(now=datetime.now(UTC))
+    pinned = minted_today("127.0.0.1")
+    chained = minted_today("127.0.0.1", issuer=root, key=b.rsa_key(1), dns_names=["elsewhere.example"])
+    for leaf, trust, expected in (
+        (pinned, (pinned.der,), "taken"),
+        (chained, (chained.der,), "taken"),
+        (chained, (root.der, chained.der), "taken"),
+        (chained, (root.der,), "tls"),
+    ):
+        async with server(Answering(), tls=tls_server(leaf, tmp_path)) as port:
+            wanted = request(port, url=f"https://127.0.0.1:{port}/as2", trust=trust)
+            if expected == "taken":
+                assert (await poster.post(wanted)).tls_peer == leaf.der
+            else:
+                assert await fails(poster, wanted) == expected
+
+
+async def test_our_client_certificate_is_shown_where_it_is_asked_for(poster: DeferredPoster, tmp_path: Path) -> None:
+    """And a connection made with one is never used for a request with another."""
+    ours, next_one = minted_today("alpha"), minted_today("alpha 2", key=b.rsa_key(2))
+    leaf = minted_today("server", key=b.rsa_key(1))
+    context = tls_server(leaf, tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=ours.der + next_one.der)
+    peer, shown = Answering(), []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        shown.append(writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
+        await peer(reader, writer)
+
+    async with server(talk, tls=context) as port:
         url = f"https://127.0.0.1:{port}/as2"
-        assert await fails(poster, request(port, url=url, trust=(leaf.der,))) == "tls"
+        for one in (ours, next_one, next_one):
+            assert (await poster.post(request(port, url=url, trust=(leaf.der,), identity=identity(one)))).status == 200
+        assert shown == [ours.der, next_one.der]
+        assert await fails(poster, request(port, url=url, trust=(leaf.der,))) in {"tls", "closed"}
+
+
+def identity(minted: b.Minted) -> TLSIdentity:
+    @contextmanager
+    def key() -> Iterator[str]:
+        descriptor = os.memfd_create("key")
+        os.write(descriptor, minted.key_pem + minted.pem)
+        yield f"/proc/self/fd/{descriptor}"
+        os.close(descriptor)
+
+    return TLSIdentity(fingerprint=minted.certificate.fingerprint, key=key)
 
 
 async def test_tls_to_a_plain_listener_is_a_tls_failure(poster: DeferredPoster) -> None:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from counterseal.adapters.storage import NestedTransaction, SQLStore, UnknownDatabase, migrate, schema
+from counterseal.domain.people import BrowserSession, OneTimeLink
 from counterseal.engine.ports import Conflict, NotFound, StoreUnavailable, Window
 from counterseal.kernel.errors import CallerFault
 from tests import builders as b
@@ -345,3 +348,81 @@ def test_a_reader_that_stays_open_does_not_stop_writers(open_store: Callable[[],
         release.set()
         assert lingering.result() == 0
     assert took < 8
+
+
+def test_what_may_be_used_once_is_used_once_by_many_at_the_same_time(store: SQLStore) -> None:
+    """One-time links: read, judge and mark as used is one step, for every writer."""
+    link = b.a_one_time_link()
+    with store.write() as writer:
+        writer.put(link)
+
+    def use(_: int) -> bool:
+        with store.write() as writer:
+            found = writer.find_link(link.digest)
+            assert found is not None
+            time.sleep(0.03)
+            if found.used_at is not None:
+                return False
+            writer.put(replace(found, used_at=b.NOW))
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(use, range(8))) == 1
+
+
+def test_a_revoked_token_stays_revoked_while_it_is_used(store: SQLStore) -> None:
+    """Who notes the last use must not write back the token as it was."""
+    token = b.an_api_token()
+    with store.write() as writer:
+        writer.put(token)
+    read, revoked = threading.Event(), threading.Event()
+
+    def note_use() -> None:
+        with store.write() as writer:
+            found = writer.find_token(token.digest)
+            assert found is not None
+            read.set()
+            revoked.wait(0.2)
+            writer.put(replace(found, last_used_at=b.NOW))
+
+    with ThreadPoolExecutor(1) as pool:
+        using = pool.submit(note_use)
+        read.wait()
+        with store.write() as writer:
+            found = writer.find_token(token.digest)
+            assert found is not None
+            writer.put(replace(found, revoked_at=b.NOW))
+        revoked.set()
+        using.result()
+    with store.read() as reader:
+        stored = reader.find_token(token.digest)
+    assert stored is not None
+    assert stored.revoked_at == b.NOW
+
+
+def test_ending_somebody_s_access_leaves_others_and_what_was_used(store: SQLStore) -> None:
+    mara, vera = b.a_user(name="mara"), b.a_user(name="vera")
+    used = b.a_one_time_link(user_id=mara.id, used_at=b.NOW)
+    theirs: list[Any] = [b.a_one_time_link(user_id=mara.id), b.a_browser_session(user_id=mara.id)]
+    others: list[Any] = [b.a_one_time_link(user_id=vera.id), b.a_browser_session(user_id=vera.id)]
+    with store.write() as writer:
+        writer.put(mara, vera, used, *theirs, *others)
+        writer.end_access(mara.id)
+    with store.read() as reader:
+        found = [reader.find_link(x.digest) or reader.find_session(x.digest) for x in (used, *theirs, *others)]
+    assert found == [used, None, None, *others]
+
+
+def test_expired_access_is_forgotten(store: SQLStore) -> None:
+    user = b.a_user()
+    over: list[OneTimeLink | BrowserSession] = [
+        b.a_one_time_link(user_id=user.id, expires_at=b.NOW),
+        b.a_browser_session(user_id=user.id, expires_at=b.NOW),
+    ]
+    good = b.a_browser_session(user_id=user.id, expires_at=b.NOW + timedelta(hours=1))
+    with store.write() as writer:
+        writer.put(user, good, *over)
+        writer.forget_expired_access(b.NOW)
+    with store.read() as reader:
+        found = [reader.find_link(x.digest) or reader.find_session(x.digest) for x in (good, *over)]
+    assert found == [good, None, None]

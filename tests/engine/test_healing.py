@@ -10,6 +10,7 @@ from counterseal.domain.agreement import ReceiptMode
 from counterseal.domain.document import DocumentState
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.engine import certificates, offers, trust_requests
+from counterseal.engine.views import home, sent
 from counterseal_sim import Offered, ReceiptDial, Wire
 from tests.builders import Minted, rsa_key
 from tests.engine.world import BRAVO_URL, World, a_party, own_of
@@ -268,6 +269,38 @@ def test_a_request_of_ours_that_failed_for_this_reason_is_asked_again(changed: W
     assert newest.fingerprint == third.certificate.fingerprint
     assert newest.state.value == "accepted"
     assert changed.alpha.event_names().count(CHANGED_BACK) == 1
+
+
+def test_a_person_finds_it_on_home_and_in_the_request_until_it_is_switched_again(changed: World) -> None:
+    changed.alpha.send()
+    changed.work()
+    alpha = changed.alpha
+    alpha.ports.store.seal()
+
+    with alpha.ports.store.read() as reader:
+        needs = home.home(reader, alpha.community, now=changed.clock.now()).needs
+        (line,) = sent.trust_request(reader, alpha.community, 1, now=changed.clock.now()).lines
+
+    assert needs[0].kind is home.NeedKind.CHANGED_BACK
+    assert (needs[0].partner, needs[0].exchange, needs[0].urgent) == ("BRAVO", alpha.exchange, True)
+    assert [f.code for f in line.findings] == ["healing.changed-back"]
+    assert sent.LineAction.SWITCH_NOW in line.actions
+
+    changed.bravo.gateway.verifies_with.append(new_one().certificate)
+    trust_requests.switch_now(alpha.ports, ADMINISTRATOR, alpha.exchange.id)
+    with alpha.ports.store.read() as reader:
+        assert home.home(reader, alpha.community, now=changed.clock.now()).needs == ()
+
+
+def test_what_a_person_switched_back_is_no_news_to_people(changed: World) -> None:
+    alpha = changed.alpha
+    trust_requests.switch_back(alpha.ports, ADMINISTRATOR, alpha.exchange.id)
+    alpha.ports.store.seal()
+
+    with alpha.ports.store.read() as reader:
+        assert home.home(reader, alpha.community, now=changed.clock.now()).needs == ()
+        (line,) = sent.trust_request(reader, alpha.community, 1, now=changed.clock.now()).lines
+    assert line.findings == ()
 
 
 def test_where_a_certificate_was_put_in_place_by_hand_it_heals_as_well(world: World) -> None:

@@ -11,7 +11,7 @@ from counterseal.engine.as2.receiving import Incoming, Known
 from counterseal.engine.sparing import MOST, MOST_OF_ONE, WINDOW, SparingNotes
 from counterseal.protocols import as2
 from tests.builders import NOW, mint, rsa_key
-from tests.engine.world import ORDERS, World, a_party
+from tests.engine.world import ORDERS, PLAIN_LINK, World, a_party
 
 
 def kept(world: World) -> int:
@@ -32,7 +32,7 @@ def test_a_repeated_message_costs_no_further_payload(world: World) -> None:
 def test_a_posted_receipt_leaves_no_payload_behind(world: World) -> None:
     """A large one is refused before it is read into memory; either way its octets are gone afterwards."""
     wire = world.bravo.receipt("nothing@alpha.example")
-    known = receiving.admit(world.alpha.ports, wire.headers)
+    known = receiving.admit(world.alpha.ports, wire.headers, PLAIN_LINK)
     assert isinstance(known, Known)
     for size, status in ((len(wire.body), 200), (as2.DEFAULT_LIMITS.max_receipt_bytes + 1, 413)):
         blob = _stored(world, wire.body.ljust(size))

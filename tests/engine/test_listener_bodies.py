@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from counterseal.adapters.http import listener
+from counterseal.adapters.http import body
 from counterseal.adapters.http.listener import PublicListener
 from tests.engine.world import ORDERS, World
 
@@ -31,10 +31,10 @@ async def post(world: World, *, piece: int, pause: float) -> tuple[int, int]:
 
 
 def test_a_body_that_comes_drop_by_drop_is_cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "BODY_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(body, "GRACE_SECONDS", 0.05)
 
     status, asked = asyncio.run(post(world, piece=1, pause=0.02))
 
-    assert status == 400
+    assert status == 408
     assert asked < 10
     assert asyncio.run(post(world, piece=100, pause=0.02)) == (200, 20)  # slow, and fast enough

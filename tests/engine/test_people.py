@@ -280,6 +280,32 @@ def test_a_right_password_forgets_the_wrong_ones_before_it(ports: Ports) -> None
         assert people.sign_in(ports, name="mara", password=PASSWORD)
 
 
+def test_a_new_password_ends_every_session_and_link_that_came_before(ports: Ports) -> None:
+    """Somebody sets a new password because another one knows the old: that one is out."""
+    other = people.set_password_by_link(ports, viewer(ports), password=PASSWORD)
+    link = people.one_time_sign_in(ports, ADMINISTRATOR, "vera")
+
+    own = people.set_password_by_link(
+        ports, people.password_link(ports, ADMINISTRATOR, "vera"), password=PASSWORD + "2"
+    )
+
+    assert people.session_of(ports, other.secret) is None
+    assert people.session_of(ports, own.secret) is not None
+    with pytest.raises(LinkRefused):
+        people.sign_in_by_link(ports, link)
+
+
+def test_what_was_open_before_a_user_was_disabled_stays_closed_when_it_is_enabled_again(ports: Ports) -> None:
+    session = people.set_password_by_link(ports, viewer(ports), password=PASSWORD)
+    link = people.one_time_sign_in(ports, ADMINISTRATOR, "vera")
+    people.set_enabled(ports, ADMINISTRATOR, "vera", enabled=False)
+    people.set_enabled(ports, ADMINISTRATOR, "vera", enabled=True)
+
+    assert people.session_of(ports, session.secret) is None
+    with pytest.raises(LinkRefused):
+        people.sign_in_by_link(ports, link)
+
+
 def test_a_session_ends_by_signing_out_and_by_time(ports: Ports) -> None:
     one = first(ports).secret
     other = people.sign_in(ports, name="mara", password=PASSWORD).secret

@@ -9,10 +9,14 @@ import pytest
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.document import Direction, DocumentState, MessageKind
 from counterseal.domain.usage import AssignmentState, Side, Usage
+from counterseal.domain.work import Work
 from counterseal.engine import certificates
 from counterseal.engine.as2 import building, receiving
 from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.ports import Link
 from counterseal.kernel.ids import Fingerprint
+from counterseal.protocols import as2
+from counterseal.protocols.as2 import MessageHead
 from counterseal_sim import ReceiptDial
 from tests.builders import Minted, mint, rsa_key
 from tests.engine.world import BOTH, BRAVO_URL, ORDERS, RETRIES, World
@@ -43,7 +47,7 @@ def switch(world: World, minted: Minted) -> Fingerprint:
 def test_a_receipt_is_signed_by_the_one_that_is_active_when_it_is_made(world: World) -> None:
     """The body of a large message takes hours; the certificate may change meanwhile."""
     wire = world.bravo.document(ORDERS)
-    known = receiving.admit(world.alpha.ports, wire.headers)
+    known = receiving.admit(world.alpha.ports, wire.headers, Link(remote=""))
     assert isinstance(known, Known)
     fingerprint = switch(world, next_one(world))
 
@@ -62,10 +66,8 @@ def test_a_receipt_is_signed_by_the_one_that_is_active_when_it_is_made(world: Wo
     (document,) = world.alpha.documents(Direction.IN)
     (receipt,) = world.alpha.receipts(document.id)
     assert receipt.signer == fingerprint
-    head = receiving.MessageHead.parse(receipt.headers)
-    opened = receiving.as2.open_receipt(
-        head, receipt.body, signers=world.bravo.gateway.verifies_with, limits=receiving.as2.DEFAULT_LIMITS
-    )
+    head = MessageHead.parse(receipt.headers)
+    opened = as2.open_receipt(head, receipt.body, signers=world.bravo.gateway.verifies_with, limits=as2.DEFAULT_LIMITS)
     assert [s.certificate.fingerprint for s in opened.signers] == [fingerprint]
 
 
@@ -73,7 +75,8 @@ def test_a_message_is_not_sent_with_a_certificate_that_changed_while_it_was_buil
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minted = next_one(world)
-    build, switched = building.build, []
+    build = building.build
+    switched: list[Fingerprint] = []
 
     def slow(*arguments: Any) -> Any:
         message = build(*arguments)
@@ -134,7 +137,8 @@ def test_who_was_overtaken_while_building_stores_and_sends_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that slept longer than its lease: the same document must not leave twice under two Message-IDs."""
-    build, claimed = building.build, []
+    build = building.build
+    claimed: list[Work] = []
 
     def slow(*arguments: Any) -> Any:
         message = build(*arguments)

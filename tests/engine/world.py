@@ -37,6 +37,7 @@ from counterseal.engine.ports import (
     BackendUnavailable,
     Delivery,
     KeyFile,
+    Link,
     Ports,
     PostAnswer,
     PostFailed,
@@ -52,6 +53,7 @@ from tests.gateway import ADMINISTRATOR, CountingEntropy, MemoryBlobs, StandingC
 ALPHA_URL = "http://alpha.example/as2"
 BRAVO_URL = "http://bravo.example/as2"
 ORDERS = b"UNA:+.? 'UNB+UNOA:1+ALPHA+BRAVO+261125:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'UNT+3+1'UNZ+1+1'"
+PLAIN_LINK = Link(remote="192.0.2.1:4711")
 BOTH = frozenset({Usage.SIGN, Usage.ENCRYPT})
 RETRIES = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=5))
 
@@ -313,9 +315,9 @@ class Gateway:
         with self.ports.store.read() as reader:
             return reader.trust_request(request_id)
 
-    def take(self, headers: tuple[tuple[str, str], ...], body: bytes) -> Answer:
+    def take(self, headers: tuple[tuple[str, str], ...], body: bytes, *, link: Link = PLAIN_LINK) -> Answer:
         """What the public listener does with a request."""
-        known = receiving.admit(self.ports, headers)
+        known = receiving.admit(self.ports, headers, link)
         if not isinstance(known, Known):
             return known
         incoming = Incoming(

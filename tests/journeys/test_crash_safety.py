@@ -220,8 +220,7 @@ def _delivered(both: Both) -> bool:
     out = both.documents(ALPHA, Direction.OUT, DocumentKind.BUSINESS)
     there = both.documents(BRAVO, Direction.IN, DocumentKind.BUSINESS)
     states = [d.state for d in (*out, *there)]
-    idle = set(both.open_work(ALPHA)) <= {WorkKind.RECEIPT_TIMEOUT} and not both.open_work(BRAVO)
-    return states == [DocumentState.DELIVERED] * 2 and idle
+    return states == [DocumentState.DELIVERED] * 2 and _idle(both, may_wait={WorkKind.RECEIPT_TIMEOUT})
 
 
 def _exchanged(both: Both) -> bool:
@@ -230,8 +229,14 @@ def _exchanged(both: Both) -> bool:
         states = [e.state for e in reader.exchanges()]
     messages = [d.state for side, direction, kind in MESSAGES for d in both.documents(side, direction, kind)]
     settled = messages == [DocumentState.DELIVERED] * len(MESSAGES)
-    idle = set(both.open_work(ALPHA)) <= {WorkKind.RESPOND_BY} and not both.open_work(BRAVO)
-    return states == [ExchangeState.ACCEPTED] and settled and idle
+    return states == [ExchangeState.ACCEPTED] and settled and _idle(both, may_wait={WorkKind.RESPOND_BY})
+
+
+def _idle(both: Both, *, may_wait: set[WorkKind]) -> bool:
+    """Nothing is left but what Alpha may wait for, and the look for what retires, which every gateway has."""
+    return set(both.open_work(ALPHA)) <= may_wait | {WorkKind.RETIRE} and set(both.open_work(BRAVO)) <= {
+        WorkKind.RETIRE
+    }
 
 
 MESSAGES = (

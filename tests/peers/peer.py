@@ -50,6 +50,7 @@ class Peer:
     minted: Minted = field(init=False)
     port: int = field(default_factory=free_port)
     receipt_port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[str] | None" = None
 
     def __post_init__(self) -> None:
         self.minted = a_minted(self.name, 1)
@@ -106,6 +107,7 @@ class Peer:
 
     def _line(self) -> dict[str, Any]:
         """The next line; raises when none comes in time."""
+        assert self.process is not None
         assert self.process.stdout is not None
         readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         assert readable, self.words()
@@ -117,6 +119,7 @@ class Peer:
     def send(self, form: Form, content: bytes, name: str) -> Told:
         path = self.folder / name
         path.write_bytes(content)
+        assert self.process is not None
         assert self.process.stdin is not None
         self.process.stdin.write(f"send\t{form.name}\t{path}\t{name}\n")
         self.process.stdin.flush()
@@ -147,6 +150,8 @@ class Peer:
         return self.log.read_text(errors="replace")[-6000:]
 
     def stop(self) -> None:
+        if self.process is None:
+            return
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()

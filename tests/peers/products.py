@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from counterseal.domain.document import DocumentState
+from tests.peers import openas2
 from tests.peers.forms import FORMS, Form
 from tests.peers.peer import SOFTWARE, Peer, is_installed
 from tests.peers.served import Gateway, where_peers_are
@@ -18,7 +19,8 @@ from tests.peers.served import Gateway, where_peers_are
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
     name: str
-    command: Callable[[], tuple[str, ...]]
+    command: Callable[[Path], tuple[str, ...]]
+    """By the folder that the peer has for its files."""
     cannot: Mapping[str, str] = field(default_factory=dict)
     """By form, or form and direction (``gcm in``): why not."""
     special: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,7 +55,7 @@ def _only(form: Form, direction: str) -> str | None:
     return None
 
 
-def _python() -> tuple[str, ...]:
+def _python(_: Path) -> tuple[str, ...]:
     return (str(where_peers_are() / "pyas2lib" / "bin" / "python"), str(SOFTWARE / "pyas2lib" / "driver.py"))
 
 
@@ -67,15 +69,25 @@ PRODUCTS: Final = (
         # Its OAEP is that of SHA-1 only.
         special={"pss-oaep": {"key_transport": "rsa-oaep-sha-1"}},
     ),
+    Product(
+        name="openas2",
+        command=openas2.command,
+        peer=openas2.OpenAS2,
+        cannot={
+            "gcm": "it has no AES-GCM",
+            "pss-oaep": "it has neither PSS nor OAEP",
+        },
+    ),
 )
 
 
 @contextmanager
 def start_peer(product: Product, folder: Path) -> Iterator[tuple[Gateway, Peer]]:
     """Our gateway and the peer, each knowing the other; skips by the product's name where it is not installed."""
-    if not is_installed(product.name) or shutil.which(product.command()[0]) is None:
+    command = product.command(folder / "peer")
+    if not is_installed(product.name) or shutil.which(command[0]) is None:
         pytest.skip(f"{product.name} is not installed here; scripts/peers installs it")
-    peer = product.peer(name=product.name, folder=folder / "peer", command=product.command(), forms=product.forms)
+    peer = product.peer(name=product.name, folder=folder / "peer", command=command, forms=product.forms)
     gateway = Gateway(
         folder=folder,
         peer=product.name,
@@ -84,12 +96,9 @@ def start_peer(product: Product, folder: Path) -> Iterator[tuple[Gateway, Peer]]
         theirs=peer.minted,
         special=dict(product.special),
     )
-    gateway.start()
-    try:
+    with ExitStack() as ending:
+        ending.callback(gateway.stop)
+        gateway.start()
+        ending.callback(peer.stop)
         peer.start(gateway)
-        try:
-            yield gateway, peer
-        finally:
-            peer.stop()
-    finally:
-        gateway.stop()
+        yield gateway, peer

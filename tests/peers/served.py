@@ -51,10 +51,17 @@ class Gateway:
     ours: Minted = field(default_factory=lambda: a_minted(NAME, 0))
     port: int = field(default_factory=free_port)
     between: list["Between"] = field(default_factory=list)
+    process: "subprocess.Popen[bytes] | None" = None
+    ports: Ports | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/as2"
+
+    @property
+    def opened(self) -> Ports:
+        assert self.ports is not None
+        return self.ports
 
     @property
     def data(self) -> Path:
@@ -79,15 +86,17 @@ class Gateway:
         with (self.folder / "gateway.log").open("w") as log:
             self.process = subprocess.Popen([*serving, "--private-port", "0"], stdout=log, stderr=log)
         assert eventually(lambda: listens(self.port)), (self.folder / "gateway.log").read_text()
-        self.ports: Ports = app.open_ports(Settings(data_dir=self.data))
-        with self.ports.store.read() as reader:
+        self.ports = app.open_ports(Settings(data_dir=self.data))
+        with self.opened.store.read() as reader:
             (community,) = reader.communities()
             self._agreements = {a.partner_identity: a.id for a in reader.agreements(community.id)}
 
     def stop(self) -> None:
-        app.close_ports(self.ports)
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(40)
+        if self.ports is not None:
+            app.close_ports(self.ports)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(40)
         for between in self.between:
             between.close()
 
@@ -139,7 +148,7 @@ class Gateway:
         agreement = self._agreements[form.identity(self.peer)]
         chunks = (content[at : at + 65536] for at in range(0, len(content), 65536))
         return documents.send(
-            self.ports,
+            self.opened,
             ADMINISTRATOR,
             agreement,
             content=chunks,
@@ -153,32 +162,34 @@ class Gateway:
         return self._document(document_id)
 
     def _document(self, document_id: str) -> Document:
-        with self.ports.store.read() as reader:
+        with self.opened.store.read() as reader:
             return reader.document(document_id)  # type: ignore[arg-type]
 
     def messages(self, document_id: str) -> list[Message]:
-        with self.ports.store.read() as reader:
+        with self.opened.store.read() as reader:
             return list(reader.messages(document_id))  # type: ignore[arg-type]
 
     def received(self, form: Form) -> list[Document]:
         agreement = self._agreements[form.identity(self.peer)]
-        with self.ports.store.read() as reader:
+        with self.opened.store.read() as reader:
             found = reader.documents(community_id=None, window=Window(limit=500), direction=Direction.IN)
         return [document for document in found if document.agreement_id == agreement]
 
     def content(self, document: Document) -> bytes:
-        return b"" if document.payload is None else b"".join(bytes(c) for c in self.ports.blobs.read(document.payload))
+        return b"" if document.payload is None else b"".join(bytes(c) for c in self.opened.blobs.read(document.payload))
 
     def story(self, document_id: str) -> str:
         """Everything that the record says, for a test that fails."""
         document = self._document(document_id)
         lines = [f"{document.state.value}: {document.reason}", *(f.text for f in document.findings)]
         for message in self.messages(document_id):
-            lines.append(f"{message.kind.value} {message.wire_id} {message.layers} mic={message.mic} {message.disposition}")
+            lines.append(
+                f"{message.kind.value} {message.wire_id} {message.layers} mic={message.mic} {message.disposition}"
+            )
             lines += [f.text for f in message.findings]
             if message.body:
                 lines.append(message.body[:1500].decode("utf-8", "replace"))
-        with self.ports.store.read() as reader:
+        with self.opened.store.read() as reader:
             lines += [f"{t.status}: {t.detail}" for t in reader.transfers(document.id)]
         return "\n".join(lines)
 

@@ -117,6 +117,18 @@ class AS2Terms:
     basic_password_sealed: str = ""
     """Base64 of a vault record; empty: no basic authentication."""
     max_parallel: int = 4
+    strict_order: bool = False
+    """A document leaves only when every earlier one is settled: one at a time, and nothing overtakes a failed attempt."""
+    bare_document: bool = False
+    """Encrypted only: the document without its MIME header inside (as2-peers P-5)."""
+    encrypt_to_self: bool = False
+    """Our own encryption certificate is a recipient too (BIS-6)."""
+    maximum_message_bytes: int | None = None
+    """A larger message of this partner is refused; ``None``: the gateway's own limit."""
+    messages_per_minute: int | None = None
+    """More messages of this partner are put off; ``None``: no limit."""
+    max_parallel_in: int = 128
+    """Messages of this partner taken at a time."""
 
     def __post_init__(self) -> None:
         if self.profile is Profile.MODERN and self.cipher is Cipher.TRIPLE_DES_CBC:
@@ -126,6 +138,10 @@ class AS2Terms:
         if self.digest in {Digest.SHA1, Digest.MD5}:
             raise InvalidAgreement(
                 f"{self.digest.value} signatures are never produced in AS2: choose sha-256 or stronger"
+            )
+        if self.bare_document and (self.sign or not self.encrypt or self.compress is not Compression.NONE):
+            raise InvalidAgreement(
+                "bare_document belongs to messages that are encrypted only: neither signed nor compressed"
             )
         if self.answer_204 and self.profile is not Profile.MODERN:
             raise InvalidAgreement("answer_204 belongs to the profile modern; with rfc4130 the answer has a body")

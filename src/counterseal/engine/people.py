@@ -161,7 +161,7 @@ def redeem_first_administrator(
 
 
 def set_password_by_link(ports: Ports, secret: str, *, password: str) -> SignedIn:
-    """Uses an invitation: sets the password and signs in. Raises ``LinkRefused``, ``UnfitPassword``."""
+    """Uses an invitation: sets the password and signs in; earlier sessions and links end. Raises ``LinkRefused``, ``UnfitPassword``."""
     now = ports.clock.now()
     require_fit_password(password, user_name=look_at_link(ports, secret).user_name)
     hashed = hash_password(password, ports.entropy)
@@ -169,6 +169,7 @@ def set_password_by_link(ports: Ports, secret: str, *, password: str) -> SignedI
         link = _usable_link(writer, secret, now, purpose=SET_PASSWORD)
         user = replace(_enabled_user_of(writer, link), password_hash=hashed)
         writer.put(user, replace(link, used_at=now))
+        writer.end_access(user.id)  # whoever came in by the old password is out
         writer.record(_event(now, f"user:{user.name}", "people.password-set", f"user:{user.name}"))
         signed = _begin_session(ports, writer, user, now)
     ports.store.seal()
@@ -286,7 +287,7 @@ def password_link(ports: Ports, actor: Actor, user_name: str) -> str:
 
 
 def set_enabled(ports: Ports, actor: Actor, user_name: str, *, enabled: bool) -> User:
-    """Lets a user in or keeps it out; its sessions end at once. Raises ``InvalidUser`` for the last administrator."""
+    """Lets a user in or keeps it out; its sessions and links end at once. Raises ``InvalidUser`` for the last administrator."""
     actor.require(Permission.PEOPLE)
     now = ports.clock.now()
     with ports.store.write() as writer:
@@ -299,6 +300,7 @@ def set_enabled(ports: Ports, actor: Actor, user_name: str, *, enabled: bool) ->
             raise InvalidUser(f"{user.name!r} is the last administrator: name another one first")
         user = replace(user, enabled=enabled)
         writer.put(user)
+        writer.end_access(user.id)  # also for the day when it is enabled again
         verb = "people.user-enabled" if enabled else "people.user-disabled"
         writer.record(_event(now, actor.name, verb, f"user:{user.name}"))
     ports.store.seal()

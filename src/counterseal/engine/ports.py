@@ -278,6 +278,12 @@ class Writer(Reader, Port):
         """Inserts or replaces by identity. Raises ``Conflict`` for a taken unique value."""
 
     def remove(self, *entities: Removable) -> None: ...
+    def end_access(self, user_id: UserId) -> None:
+        """Removes the user's browser sessions, and its one-time links that nobody has used."""
+
+    def forget_expired_access(self, now: datetime) -> None:
+        """Removes sessions and one-time links whose time is over."""
+
     def enqueue(self, *rows: Work) -> None:
         """Stores rows whose ``key`` is new; others are left as they are."""
 

@@ -12,14 +12,17 @@ import asyncio
 import ssl
 from collections import OrderedDict
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import Connection
 from yarl import URL
 
+from counterseal.adapters.http.contexts import client_context
 from counterseal.adapters.http.outgoing import Body, headers_of
-from counterseal.engine.ports import PostAnswer, PostFailed, PostRequest
+from counterseal.engine.ports import PostAnswer, PostFailed, PostRequest, TLSIdentity
+from counterseal.kernel.hosts import is_for
 
 _SESSIONS: Final = 256
 """Trust settings whose connections are kept; the longest unused one goes first."""
@@ -28,38 +31,62 @@ _KEEP_ALIVE_SECONDS: Final = 4.0
 _MAX_HEADER_BYTES: Final = 32 * 1024
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
-_remote: ContextVar[list[str]] = ContextVar("remote")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    remote: str
+    tls_peer: bytes
+
+
+_reached: ContextVar[list[_Reached]] = ContextVar("reached")
+
+
+@dataclass(frozen=True, slots=True)
+class _Security:
+    """Whom a session's connections trust, and who they are; requests with the same share connections."""
+
+    trust: tuple[bytes, ...]
+    identity: TLSIdentity | None
+
+
+class _NotPinned(ssl.CertificateError):
+    """The server's certificate chains to what is trusted, but is for another host, and is not pinned itself."""
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes whom a request is connected to; the answer no longer knows when it has been read."""
+    """Judges the server's name where trust is our own, and notes whom a request is connected to; the answer no longer knows
+    when it has been read."""
+
+    def __init__(self, security: _Security) -> None:
+        key = security.identity.key if security.identity else None
+        super().__init__(ssl=client_context(security.trust, key), limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+        self._trust = security.trust
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:  # noqa: ASYNC109 aiohttp's signature
         connection = await super().connect(req, traces, timeout)
-        peer = connection.transport.get_extra_info("peername") if connection.transport else None
-        if peer:
-            host, port = peer[:2]
-            _remote.get().append(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        transport = connection.transport
+        secured = transport.get_extra_info("ssl_object") if transport else None
+        own = (secured.getpeercert(binary_form=True) or b"") if secured is not None else b""
+        if own and self._trust and own not in self._trust and not is_for(own, str(req.url.host)):
+            connection.close()
+            raise _NotPinned("the certificate is not for this host")
+        _reached.get().append(_Reached(remote=_address(transport), tls_peer=own))
         return connection
 
 
-def tls_context(trust: tuple[bytes, ...]) -> ssl.SSLContext:
-    """Trusts exactly these certificates, each as the end of a chain (a private root or a pinned leaf), or the system's roots."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if trust:
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=b"".join(trust))
-    else:
-        context.load_default_certs()
-    return context
+def _address(transport: Any) -> str:
+    peer = transport.get_extra_info("peername") if transport else None
+    if not peer:
+        return ""
+    host, port = peer[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class HTTPPoster:
     """Belongs to one event loop. ``close`` ends its connections."""
 
     def __init__(self) -> None:
-        self._sessions: OrderedDict[tuple[bytes, ...], aiohttp.ClientSession] = OrderedDict()
+        self._sessions: OrderedDict[_Security, aiohttp.ClientSession] = OrderedDict()
         self._retired: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -67,14 +94,14 @@ class HTTPPoster:
         self._sessions.clear()
         await asyncio.gather(*(session.close() for session in sessions), *self._retired)
 
-    def _session(self, trust: tuple[bytes, ...]) -> aiohttp.ClientSession:
-        session = self._sessions.get(trust)
+    def _session(self, security: _Security) -> aiohttp.ClientSession:
+        session = self._sessions.get(security)
         if session is None:
-            session = self._sessions[trust] = _new_session(trust)
+            session = self._sessions[security] = _new_session(security)
             if len(self._sessions) > _SESSIONS:
                 _, oldest = self._sessions.popitem(last=False)
                 self._retire(oldest)
-        self._sessions.move_to_end(trust)
+        self._sessions.move_to_end(security)
         return session
 
     def _retire(self, session: aiohttp.ClientSession) -> None:
@@ -87,11 +114,9 @@ class HTTPPoster:
         headers = headers_of(request)
         try:
             url = _url(request.url)
-            session = self._session(request.trust)
+            session = self._session(_Security(request.trust, request.identity))
         except (ValueError, ssl.SSLError) as error:
-            raise PostFailed(
-                f"the address or the trusted certificates cannot be used: {error}", kind="malformed"
-            ) from error
+            raise PostFailed(f"the address or the certificates cannot be used: {error}", kind="malformed") from error
         body = Body(request)
         try:
             await body.open()
@@ -103,20 +128,19 @@ class HTTPPoster:
     async def _attempt(
         session: aiohttp.ClientSession, url: URL, headers: Any, request: PostRequest, body: Body
     ) -> PostAnswer:
-        remote: list[str] = []
-        _remote.set(remote)
+        reached: list[_Reached] = []
+        _reached.set(reached)
         try:
-            return await _exchange(session, url, headers, request, body, remote)
+            return await _exchange(session, url, headers, request, body, reached)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if body.fault is not None:
                 raise body.fault from error
             raise failure(error) from error
 
 
-def _new_session(trust: tuple[bytes, ...]) -> aiohttp.ClientSession:
-    connector = _Connector(ssl=tls_context(trust), limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+def _new_session(security: _Security) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=connector,
+        connector=_Connector(security),
         trust_env=False,
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -143,7 +167,7 @@ def _url(text: str) -> URL:
 
 
 async def _exchange(
-    session: aiohttp.ClientSession, url: URL, headers: Any, request: PostRequest, body: Body, remote: list[str]
+    session: aiohttp.ClientSession, url: URL, headers: Any, request: PostRequest, body: Body, reached: list[_Reached]
 ) -> PostAnswer:
     connect = request.connect_timeout.total_seconds()
     async with asyncio.timeout(None) as deadline:
@@ -168,7 +192,8 @@ async def _exchange(
                 status=answer.status,
                 headers=tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in answer.raw_headers),
                 body=content,
-                remote=remote[-1] if remote else "",
+                remote=reached[-1].remote if reached else "",
+                tls_peer=reached[-1].tls_peer if reached else b"",
             )
 
 

@@ -100,6 +100,12 @@ class Reads:
         row = self._execute(select(kind.table).where(*where).limit(1)).mappings().first()
         return None if row is None else kind.value(row)
 
+    def _find_to_change(self, kind: Codec[Value], *where: ColumnElement[bool]) -> Value | None:
+        """As ``_find``; inside a writer the row is locked until commit: what works once must not work twice at the same time."""
+        query = select(kind.table).where(*where).limit(1)
+        row = self._execute(query).mappings().first()
+        return None if row is None else kind.value(row)
+
     def _by_id(self, kind: Codec[Value], identity: str) -> Value:
         row = self._execute(_row_by_id(kind.table, self._locks), {"identity": identity}).mappings().first()
         if row is None:
@@ -253,16 +259,16 @@ class Configuration(Reads):
         return self._by_id(codec.USER, user_id)
 
     def find_user(self, name: str) -> User | None:
-        return self._find(codec.USER, schema.users.c.name == name)
+        return self._find_to_change(codec.USER, schema.users.c.name == name)
 
     def find_link(self, digest: str) -> OneTimeLink | None:
-        return self._find(codec.LINK, schema.one_time_links.c.digest == digest)
+        return self._find_to_change(codec.LINK, schema.one_time_links.c.digest == digest)
 
     def find_session(self, digest: str) -> BrowserSession | None:
-        return self._find(codec.SESSION, schema.browser_sessions.c.digest == digest)
+        return self._find_to_change(codec.SESSION, schema.browser_sessions.c.digest == digest)
 
     def tokens(self) -> list[ApiToken]:
         return self._list(codec.TOKEN)
 
     def find_token(self, digest: str) -> ApiToken | None:
-        return self._find(codec.TOKEN, schema.api_tokens.c.digest == digest)
+        return self._find_to_change(codec.TOKEN, schema.api_tokens.c.digest == digest)

@@ -21,7 +21,9 @@ from counterseal.domain.certificate import HeldCertificate, SealedKey
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.work import Work, WorkKind, WorkState
 from counterseal.engine.ports import Conflict, Entity, Removable
+from counterseal.kernel.clock import utc
 from counterseal.kernel.errors import Fault
+from counterseal.kernel.ids import UserId
 
 
 class SQLReader(Configuration, Conversations, Documents, Files, Trails):
@@ -119,6 +121,15 @@ class SQLWriter(SQLReader):
             if count:
                 things = column.table.name.replace("_", " ")
                 raise Conflict(f"{count} {things} still refer to it; switch it off instead of removing it")
+
+    def end_access(self, user_id: UserId) -> None:
+        sessions, links = schema.browser_sessions, schema.one_time_links
+        self._execute(delete(sessions).where(sessions.c.user_id == user_id))
+        self._execute(delete(links).where(links.c.user_id == user_id, links.c.used_at.is_(None)))
+
+    def forget_expired_access(self, now: datetime) -> None:
+        for table in (schema.browser_sessions, schema.one_time_links):
+            self._execute(delete(table).where(table.c.expires_at <= utc(now)))
 
     def enqueue(self, *rows: Work) -> None:
         for row in rows:

@@ -12,8 +12,8 @@ from counterseal.domain.document import Direction, Message, MessageKind, Transfe
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import addresses
-from counterseal.engine.ports import Ports, PostFailed, PostRequest, Writer
-from counterseal.engine.relationship import Relationship, gather
+from counterseal.engine.ports import Ports, PostFailed, PostRequest, TLSIdentity, Writer
+from counterseal.engine.relationship import Relationship, gather, tls_identity_of
 from counterseal.engine.translate import as2 as translate
 from counterseal.kernel.errors import PeerFault
 from counterseal.kernel.finding import Finding, Severity
@@ -227,12 +227,13 @@ async def post(ports: Ports, row: Work) -> None:
     """Performs a ``send-receipt`` row: posts a stored receipt, again by the agreement's schedule until it is taken."""
     document_id = DocumentId(row.facts["document"])
 
-    def read() -> tuple[Message, Relationship]:
+    def read() -> tuple[Message, Relationship, TLSIdentity | None]:
         with ports.store.read() as reader:
             found = next(m for m in reader.messages(document_id) if m.id == row.subject)
-            return found, gather(reader, AgreementId(found.agreement_id or ""))
+            around = gather(reader, AgreementId(found.agreement_id or ""))
+            return found, around, tls_identity_of(ports, reader, around)
 
-    receipt, around = await asyncio.to_thread(read)
+    receipt, around, identity = await asyncio.to_thread(read)
     terms = around.agreement.as2
     started = ports.clock.now()
     request = PostRequest(
@@ -245,6 +246,7 @@ async def post(ports: Ports, row: Work) -> None:
         answer_timeout=timedelta(seconds=60),
         max_answer_bytes=64 * 1024,
         trust=tuple(h.certificate.der for h in around.acceptors(Side.THEIRS, Usage.TLS_SERVER)),
+        identity=identity if addresses.same_server(row.facts["url"], terms.url) else None,
     )
     try:
         answered = await ports.poster.post(request)

@@ -7,8 +7,8 @@ from counterseal.domain import agreement as terms_
 from counterseal.domain.document import Direction, Document, DocumentKind, Message, MessageKind
 from counterseal.domain.resolve import find, producer
 from counterseal.domain.usage import Side, Usage
-from counterseal.engine.ports import BlobUnavailable, Ports, Reader
-from counterseal.engine.relationship import Relationship, signer_of
+from counterseal.engine.ports import BlobUnavailable, Ports, Reader, TLSIdentity
+from counterseal.engine.relationship import Relationship, signer_of, tls_identity_of
 from counterseal.engine.translate import as2 as translate
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import BlobId, MessageRowId
@@ -25,13 +25,17 @@ class NoCertificate(CallerFault):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
     signer: Signer | None
+    identity: TLSIdentity | None
+    """Our client certificate for the connection."""
 
 
 def keys_for(ports: Ports, reader: Reader, around: Relationship) -> Keys:
-    """The key that signs for this agreement today."""
-    if not around.agreement.as2.sign:
-        return Keys(signer=None)
-    return Keys(signer=signer_of(ports, reader, around.producer(Side.OURS, Usage.SIGN)))
+    """The keys that sign and connect for this agreement today."""
+    signs = around.agreement.as2.sign
+    return Keys(
+        signer=signer_of(ports, reader, around.producer(Side.OURS, Usage.SIGN)) if signs else None,
+        identity=tls_identity_of(ports, reader, around),
+    )
 
 
 def repeatable(messages: Sequence[Message], around: Relationship) -> Message | None:

@@ -44,7 +44,7 @@ from counterseal.engine import cem_inbound
 from counterseal.engine.as2 import answering, receipts
 from counterseal.engine.as2.answering import Answer
 from counterseal.engine.as2.parts import Part, Parts
-from counterseal.engine.ports import Conflict, Ports, Reader, Writer
+from counterseal.engine.ports import Conflict, Link, Ports, Reader, Writer
 from counterseal.engine.relationship import (
     Relationship,
     around,
@@ -85,7 +85,9 @@ class Known:
     """The head of a message that may come in, with the keys that may open it."""
 
     head: MessageHead
-    party: "Party"
+    party: Party
+    tls_client: Assignment | None
+    """Of theirs: the client certificate that the connection showed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ class Incoming:
     started_at: datetime
 
 
-def admit(ports: Ports, headers: tuple[tuple[str, str], ...]) -> Known | Answer:
+def admit(ports: Ports, headers: tuple[tuple[str, str], ...], link: Link) -> Known | Answer:
     """Whether the sender may go on with the body; an ``Answer`` refuses it at once."""
     now = ports.clock.now()
     try:
@@ -114,9 +116,53 @@ def admit(ports: Ports, headers: tuple[tuple[str, str], ...]) -> Known | Answer:
         agreement = reader.find_agreement(station.id, head.as2_from) if station is not None else None
         decided = decide_head(Head(sender=head.as2_from, receiver=head.as2_to, station=station, agreement=agreement))
         if isinstance(decided, Agreement):
-            return Known(head=head, party=_party(ports, reader, decided))
+            party = _party(ports, reader, decided)
+    if isinstance(decided, Agreement):
+        client = _client(party.around, link)
+        if not isinstance(client, str):
+            return Known(head=head, party=party, tls_client=client)
+        _note_client(ports, party.around, link, client, now)
+        return answering.plain(403, client)
     _note_stranger(ports, head, decided, now)
     return answering.unsigned(ports, head, translate.fault_of(decided.code, decided.text), now)
+
+
+def _client(found: Relationship, link: Link) -> Assignment | str | None:
+    """The client certificate, where one was agreed, has to be of *this* partner: the handshake only knew the union of all
+    (architecture.md section 2). A private root that was agreed stands for what chains to it. A sentence refuses."""
+    accepted = found.acceptors(Side.THEIRS, Usage.TLS_CLIENT)
+    if not accepted:
+        return None
+    if not link.peer_chain:
+        return "A TLS client certificate was agreed, and this connection shows none. Send over HTTPS with it."
+    shown = {fingerprint_of(der) for der in link.peer_chain}
+    match = next((held.fingerprint for held in accepted if held.fingerprint in shown), None)
+    if match is None:
+        return "The TLS client certificate of this connection is not the one agreed. Send with the one agreed."
+    return find(found.assignments, Side.THEIRS, Usage.TLS_CLIENT, match)
+
+
+def _note_client(ports: Ports, found: Relationship, link: Link, text: str, now: datetime) -> None:
+    subject = f"agreement:{found.agreement.id}"
+    left_out = ports.strangers.allow(subject, now)
+    if left_out is None:
+        return
+    with ports.store.write() as writer:
+        writer.record(
+            AuditEvent(
+                at=now,
+                actor="partner:unknown",
+                event="as2.refused-client-certificate",
+                subject=subject,
+                community_id=found.community.id,
+                facts={
+                    "reason": text,
+                    "remote": link.remote,
+                    "shown": fingerprint_of(link.peer_chain[0]) if link.peer_chain else "",
+                    **left_out,
+                },
+            )
+        )
 
 
 def _party(ports: Ports, reader: Reader, agreement: Agreement) -> Party:
@@ -303,6 +349,7 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wi
         if fault is None:
             decided = _decide(writer, found, incoming.known.head, taken, now)
             if isinstance(decided, Duplicate):
+                note_seen(writer, _evidence(found, incoming, taken, None), now)
                 answer = _again(ports, writer, found, incoming, taken, decided, signer, now)
                 return _Recorded(answer=answer, keeps_octets=False)
             if isinstance(decided, Refused):
@@ -324,9 +371,9 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wi
         )
         if fault is not None:
             writer.record(_event(found, document, fault, now))
+        note_seen(writer, _evidence(found, incoming, taken, admitted), now)
         if admitted is not None:
             _note_announced(writer, found.agreement, incoming.known.head, now)
-            note_seen(writer, (admitted.signed_with, admitted.encrypted_to), now)
             _follow_up(ports, writer, found, document, taken, now)
     return _Recorded(answer=answer, keeps_octets=keeps)
 
@@ -349,17 +396,22 @@ def _not_kept(incoming: Incoming) -> Finding:
     return Finding(code="as2.not-kept", severity=Severity.NOTE, subject=subject, text=text)
 
 
-def _seen_with(admitted: Admitted) -> tuple[Assignment | None, ...]:
-    return admitted.signed_with, admitted.encrypted_to
+def _evidence(
+    found: Relationship, incoming: Incoming, taken: _Taken, admitted: Admitted | None
+) -> tuple[Assignment | None, ...]:
+    """What the message and its connection used. Of one that was not taken anew (it came before, or was refused for what was
+    inside) only where a signature of this partner's makes it evidence: to our certificate anybody can encrypt."""
 
+    def of(side: Side, usage: Usage, fingerprint: Fingerprint | None) -> Assignment | None:
+        return find(found.assignments, side, usage, fingerprint) if fingerprint else None
 
-def _evidence(found: Relationship, taken: _Taken) -> tuple[Assignment | None, ...]:
-    """What a message used that was not taken anew: it came before, or was refused for what was inside. Only a signature of this
-    partner's makes it evidence; to our certificate anybody can encrypt."""
-    signed_with = find(found.assignments, Side.THEIRS, Usage.SIGN, taken.signer) if taken.signer else None
-    if signed_with is None or taken.recipient is None:
-        return (signed_with,)
-    return signed_with, find(found.assignments, Side.OURS, Usage.ENCRYPT, taken.recipient)
+    client = incoming.known.tls_client
+    shown = of(Side.THEIRS, Usage.TLS_CLIENT, client.fingerprint if client is not None else None)
+    if admitted is not None:
+        return admitted.signed_with, admitted.encrypted_to, shown
+    signed_with = of(Side.THEIRS, Usage.SIGN, taken.signer)
+    decrypted = of(Side.OURS, Usage.ENCRYPT, taken.recipient) if signed_with is not None else None
+    return signed_with, decrypted, shown
 
 
 def _decide(

@@ -8,9 +8,10 @@ A crash between any two beats: the row's lease runs out, and the attempt is repe
 """
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from counterseal.domain import agreement as terms_
@@ -30,6 +31,7 @@ from counterseal.domain.document import (
     Transfer,
     TransferOutcome,
 )
+from counterseal.domain.resolve import find
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import addresses
@@ -37,14 +39,17 @@ from counterseal.engine.as2 import building, refusals
 from counterseal.engine.as2.judging import judge
 from counterseal.engine.configuration import secrets
 from counterseal.engine.outcome import settle
-from counterseal.engine.ports import Ports, PostAnswer, PostFailed, PostRequest, Writer
+from counterseal.engine.ports import Ports, PostAnswer, PostFailed, PostRequest, TLSIdentity, Writer
 from counterseal.engine.relationship import Relationship, gather, note_seen
 from counterseal.kernel.errors import CallerFault, Fault, PeerFault
 from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, OutboxId
 from counterseal.kernel.mime import Headers
+from counterseal.kernel.x509 import fingerprint_of
 from counterseal.protocols import as2
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
+LONGEST_ASKED_WAIT: Final = timedelta(hours=1)
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")
 RETRIED_STATUSES: Final = frozenset({408, 425, 429, *range(500, 600)})
 """as2-bis.md BIS-9; 429 asks for it by its meaning. Every other 4xx will not change by repetition."""
 
@@ -132,7 +137,10 @@ def _prepare(ports: Ports, row: Work) -> Prepared | _Outdated | None:
         document = documents_.apply(document, SendingStarted(), now)
         writer.put(document, message)
     return Prepared(
-        document=document, message=message, around=around, request=_request(ports, document, message, around)
+        document=document,
+        message=message,
+        around=around,
+        request=_request(ports, document, message, around, keys.identity),
     )
 
 
@@ -143,7 +151,9 @@ def _give_up(ports: Ports, row: Work, document_id: DocumentId, fault: Fault) -> 
         writer.complete(row)
 
 
-def _request(ports: Ports, document: Document, message: Message, around: Relationship) -> PostRequest:
+def _request(
+    ports: Ports, document: Document, message: Message, around: Relationship, identity: TLSIdentity | None
+) -> PostRequest:
     terms = around.agreement.as2
     wire = message.wire or BlobId("")
 
@@ -151,6 +161,7 @@ def _request(ports: Ports, document: Document, message: Message, around: Relatio
         return ports.blobs.read(wire)
 
     url = document.address or terms.url
+    its_server = addresses.same_server(url, terms.url)
     return PostRequest(
         url=url,
         headers=message.headers,
@@ -161,7 +172,8 @@ def _request(ports: Ports, document: Document, message: Message, around: Relatio
         answer_timeout=terms.receipt_timeout,
         max_answer_bytes=MAX_ANSWER_BYTES,
         trust=tuple(h.certificate.der for h in around.acceptors(Side.THEIRS, Usage.TLS_SERVER)),
-        basic=_basic(ports, around.agreement) if addresses.same_server(url, terms.url) else None,
+        identity=identity if its_server else None,
+        basic=_basic(ports, around.agreement) if its_server else None,
     )
 
 
@@ -188,7 +200,8 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         retries = around.agreement.as2.retries
         if isinstance(result.event, AttemptFailed) and row.tries < len(retries):
             settle(writer, document, result.event, now)
-            writer.reschedule(row, due=now + retries[row.tries], tries=row.tries + 1)
+            wait = max(retries[row.tries], _asked_to_wait(answer))
+            writer.reschedule(row, due=now + wait, tries=row.tries + 1)
             return
         event = GaveUp(result.event.reason) if isinstance(result.event, AttemptFailed) else result.event
         settled = settle(writer, document, event, now)
@@ -198,6 +211,21 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         if result.receipt is not None:
             url = prepared.request.url
             refusals.hear(ports, writer, around, settled, prepared.message, result.receipt, answered_on=url, now=now)
+
+
+def _server_seen(around: Relationship, answer: PostAnswer | PostFailed) -> Assignment | None:
+    """Of theirs: what their server presented, where the agreement knows it itself."""
+    if isinstance(answer, PostFailed) or not answer.tls_peer:
+        return None
+    return find(around.assignments, Side.THEIRS, Usage.TLS_SERVER, fingerprint_of(answer.tls_peer))
+
+
+def _asked_to_wait(answer: PostAnswer | PostFailed) -> timedelta:
+    """Retry-After in seconds (RFC 9110 10.2.3), as far as it is reasonable."""
+    if isinstance(answer, PostFailed):
+        return timedelta()
+    asked = (Headers(answer.headers).get("Retry-After") or "").strip()
+    return min(timedelta(seconds=int(asked)), LONGEST_ASKED_WAIT) if _SECONDS.fullmatch(asked) else timedelta()
 
 
 def _await_receipt(ports: Ports, writer: Writer, document: Document, around: Relationship, now: datetime) -> None:

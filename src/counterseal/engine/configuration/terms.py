@@ -170,6 +170,35 @@ AS2: Final = Block(
             text="Messages to this partner at a time.",
             default="4",
         ),
+        Field(
+            name="strict_order",
+            kind=Flag(),
+            text="A document leaves only when every earlier one is settled; nothing overtakes a failed attempt.",
+            default="false",
+        ),
+        Field(
+            name="bare_document",
+            kind=Flag(),
+            text="Encrypted only: the document without its MIME header inside, as one product expects.",
+            default="false",
+        ),
+        Field(name="encrypt_to_self", kind=Flag(), text="Our own certificate is a recipient too.", default="false"),
+        Field(
+            name="maximum_message_bytes",
+            kind=Whole(lowest=1024, highest=2**50),
+            text="A larger message of this partner is refused; absent: the gateway's own limit.",
+        ),
+        Field(
+            name="messages_per_minute",
+            kind=Whole(lowest=1, highest=1_000_000),
+            text="More messages of this partner are put off with HTTP 429; absent: no limit.",
+        ),
+        Field(
+            name="max_parallel_in",
+            kind=Whole(lowest=1, highest=1024),
+            text="Messages of this partner taken at a time; more are put off with HTTP 503.",
+            default="128",
+        ),
     ),
 )
 

@@ -70,6 +70,8 @@ class Whole:
     resumed_at: int
     session_id: SessionId
     remote: str
+    had_position: bool
+    """A restart position stands in the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,8 @@ def _record(ports: Ports, whole: Whole, keys: _Keys, content: _Content) -> Refus
         document = documents_.apply(document, RefusedEvent(refused.text) if refused is not None else Arrived(), now)
         message = _message(ports, found, whole, document, content, now)
         writer.put(document, message, _transfer(whole, document, message, refused, now))
-        _forget(writer, whole)
+        if whole.had_position:
+            _forget(writer, whole)
         if refused is not None:
             writer.record(_refused_event(found, document, refused, now))
         else:

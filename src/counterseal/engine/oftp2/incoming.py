@@ -243,6 +243,7 @@ class Receiver:
             resumed_at=file.resumed_at,
             session_id=line.session_id,
             remote=line.link.remote,
+            had_position=file.taken.position is not None or file.kept > 0,
         )
         refused = arrival.take(line.ports, whole)
         file.writer.abort()

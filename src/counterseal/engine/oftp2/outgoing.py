@@ -150,7 +150,8 @@ class Sender:
         """``None``: its file is still being made, or has to be made again."""
         message = repeatable(writer, document, around)
         if message is None or message.wire is None:
-            self._make_again(writer, document)
+            if document.tries or writer.messages(document.id):
+                self._make_again(writer, document)
             return None
         position = writer.find_restart_position(Direction.OUT, around.agreement.id, message.wire_id)
         sfid = translate.sfid_of(message.headers, rest=0)
@@ -343,6 +344,8 @@ class Sender:
         if result.position is not None:
             writer.put(result.position)
             return
+        if not result.file.before and result.file.message.wire_size < CHECKPOINT_OCTETS:
+            return  # there never was one
         message, agreement_id = result.file.message, AgreementId(document.agreement_id or "")
         position = writer.find_restart_position(Direction.OUT, agreement_id, message.wire_id)
         if position is not None:

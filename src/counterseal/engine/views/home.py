@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from counterseal.domain.assignment import Assignment
 from counterseal.domain.community import Community
 from counterseal.domain.document import TROUBLE, Direction, DocumentState
 from counterseal.domain.exchange import Exchange, ExchangeState
@@ -14,9 +15,10 @@ from counterseal.domain.trust_request import TrustRequestState, derive_state
 from counterseal.domain.usage import AssignmentState, Side
 from counterseal.engine.ports import Reader, Window
 from counterseal.engine.views.certificates import SOON, CertificateRow, certificate_rows
+from counterseal.engine.views.changed_back import ChangedBack, changed_back
 from counterseal.engine.views.community import StationRow
 from counterseal.engine.views.documents import DocumentRow
-from counterseal.engine.views.names import Names, gather
+from counterseal.engine.views.names import AgreementName, Names, gather
 from counterseal.engine.views.received import (
     WAITS,
     ReceivedRow,
@@ -39,6 +41,7 @@ class NeedKind(StrEnum):
     """Why a person is needed, the most pressing first."""
 
     DECISION = "decision"
+    CHANGED_BACK = "changed-back"
     TRANSFERS = "transfers"
     REJECTED = "rejected"
     NOT_TOLD = "not-told"
@@ -58,6 +61,8 @@ class Need:
     exchange: Exchange | None = None
     partners: tuple[str, ...] = ()
     certificate: CertificateRow | None = None
+    back: ChangedBack | None = None
+    agreement: AgreementName | None = None
     urgent: bool = False
 
 
@@ -106,7 +111,7 @@ def home(reader: Reader, community: Community, *, now: datetime) -> HomeView:
     counts = reader.count_documents(community_id=community.id)
     horizon = now + timedelta(weeks=WEEKS)
     counted = Counter(a.station_id for a in names.agreements.values())
-    needs = tuple(_needs(reader, names, requests, trouble, live, now))
+    needs = (*_put_back(reader, names, requests, assignments), *_needs(reader, names, requests, trouble, live, now))
     return HomeView(
         community=community,
         needs=needs,
@@ -165,6 +170,25 @@ def _needs(
         end = row.held.certificate.not_after
         if row.held.side is Side.OURS and end <= now + SOON and not row.successor and _produces(row):
             yield Need(kind=NeedKind.EXPIRY, certificate=row, urgent=end <= now + URGENT)
+
+
+def _put_back(
+    reader: Reader, names: Names, requests: Sequence[SentRow], assignments: Sequence[Assignment]
+) -> Iterable[Need]:
+    """What self-healing changed back waits for a person (product.md section 3, rule 7)."""
+    numbered = {r.request.id: r for r in requests}
+    for back in changed_back(reader, assignments):
+        agreement = names.agreement(back.agreement_id)
+        exchange = reader.exchange(back.exchange_id) if back.exchange_id else None
+        yield Need(
+            kind=NeedKind.CHANGED_BACK,
+            partner=agreement.partner_name if agreement else "",
+            back=back,
+            agreement=agreement,
+            exchange=exchange,
+            request=numbered.get(exchange.trust_request_id) if exchange else None,
+            urgent=True,
+        )
 
 
 def _waiting(needs: Sequence[Need], live: Sequence[CertificateRow]) -> frozenset[Fingerprint]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from counterseal.domain import rollover
 from counterseal.domain.agreement import cutover_rule
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.channel import Channel
@@ -15,9 +16,11 @@ from counterseal.domain.exchange import ANSWERED, TRANSITIONS, Exchange, Exchang
 from counterseal.domain.trust_request import Progress, TrustRequest, TrustRequestState, derive_state, progress
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.engine.ports import NotFound, Reader
+from counterseal.engine.views.changed_back import changed_back
 from counterseal.engine.views.names import CertificateName, Names, gather, matches
 from counterseal.engine.views.paging import Page, everything, page_of
 from counterseal.kernel.conversation import allows
+from counterseal.kernel.finding import Finding
 from counterseal.kernel.ids import AgreementId, Fingerprint, TrustRequestId
 
 
@@ -92,6 +95,8 @@ class Line:
     in_use_since: datetime | None
     old_last_seen_at: datetime | None
     actions: frozenset[LineAction]
+    findings: tuple[Finding, ...]
+    """What a person should know: put back by self-healing, or used without an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +182,11 @@ def trust_request(reader: Reader, community: Community, number: int, *, now: dat
     for assignment in ours:
         if assignment.agreement_id and assignment.usage in request.usages:
             by_agreement[assignment.agreement_id].append(assignment)
-    lines = [_line(names, request, e, by_agreement[e.agreement_id], now) for e in exchanges]
+    back = _put_back(reader, ours)
+    lines = [
+        _line(names, request, e, by_agreement[e.agreement_id], back[e.agreement_id, e.fingerprint], now)
+        for e in exchanges
+    ]
     lines.sort(key=lambda line: (_RANK[line.state], line.partner_name.casefold()))
     concerned = [a for e in exchanges for a in by_agreement[e.agreement_id]]
     old = _old_fingerprint(request, concerned)
@@ -282,13 +291,30 @@ def _lets_through(
     )
 
 
-def _line(names: Names, request: TrustRequest, exchange: Exchange, ours: Sequence[Assignment], now: datetime) -> Line:
+def _put_back(
+    reader: Reader, assignments: Sequence[Assignment]
+) -> Mapping[tuple[AgreementId, Fingerprint], list[Finding]]:
+    found: dict[tuple[AgreementId, Fingerprint], list[Finding]] = defaultdict(list)
+    for back in changed_back(reader, assignments):
+        found[back.agreement_id, back.fingerprint].append(back.finding)
+    return found
+
+
+def _line(
+    names: Names,
+    request: TrustRequest,
+    exchange: Exchange,
+    ours: Sequence[Assignment],
+    back: Sequence[Finding],
+    now: datetime,
+) -> Line:
     new = [a for a in ours if a.fingerprint == request.fingerprint]
     old = [a for a in ours if a.fingerprint != request.fingerprint]
     agreement = names.agreements.get(exchange.agreement_id)
     partner = names.partners.get(exchange.partner_id)
     station = names.stations.get(agreement.station_id) if agreement else None
     in_use_since = min((a.first_seen_at for a in new if a.first_seen_at), default=None)
+    hint = rollover.hint_of_use(exchange, ours)
     return Line(
         exchange=exchange,
         state=line_state(exchange, request.respond_by, in_use=in_use_since is not None, now=now),
@@ -302,6 +328,7 @@ def _line(names: Names, request: TrustRequest, exchange: Exchange, ours: Sequenc
         in_use_since=in_use_since,
         old_last_seen_at=max((a.last_seen_at for a in old if a.last_seen_at), default=None),
         actions=_actions(request, exchange, new, old),
+        findings=(*back, *((hint,) if hint is not None else ())),
     )
 
 

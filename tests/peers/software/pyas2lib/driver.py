@@ -15,7 +15,12 @@ from pyas2lib import as2
 
 FOLDER = Path(os.environ["PEER"])
 SAID = dict(line.split("=", 1) for line in (FOLDER / "peer.properties").read_text().splitlines())
-CIPHERS = {"aes-128-cbc": "aes_128_cbc", "aes-192-cbc": "aes_192_cbc", "aes-256-cbc": "aes_256_cbc", "3des-cbc": "tripledes_192_cbc"}
+CIPHERS = {
+    "aes-128-cbc": "aes_128_cbc",
+    "aes-192-cbc": "aes_192_cbc",
+    "aes-256-cbc": "aes_256_cbc",
+    "3des-cbc": "tripledes_192_cbc",
+}
 NUMBERS = itertools.count(1)
 OWN = (FOLDER / "own.key.pem").read_bytes() + (FOLDER / "own.cert.pem").read_bytes()
 sent: dict[str, as2.Message] = {}
@@ -63,7 +68,7 @@ GATEWAY = {form: gateway(form) for form in FORM_OF.values()}
 
 def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     connection.request("POST", parts.path or "/", body=body, headers=headers)
     answer = connection.getresponse()
     got = answer.status, answer.getheaders(), answer.read()
@@ -92,7 +97,12 @@ def judged(status: int, octets: bytes) -> dict[str, object]:
 
 def send(form: str, path: str, name: str) -> dict[str, object]:
     message = as2.Message(US[form], GATEWAY[form])
-    message.build(Path(path).read_bytes(), filename=name, content_type="application/octet-stream", disposition_notification_to="edi@peer.example")
+    message.build(
+        Path(path).read_bytes(),
+        filename=name,
+        content_type="application/octet-stream",
+        disposition_notification_to="edi@peer.example",
+    )
     sent[message.message_id] = message
     waiting = receipts[message.message_id] = (threading.Event(), {})
     status, headers, body = post(SAID[f"{form}.gateway_url"], message.headers, message.content)
@@ -102,7 +112,11 @@ def send(form: str, path: str, name: str) -> dict[str, object]:
         case "async":
             if not 200 <= status < 300:
                 return {"status": status, "error": body.decode(errors="replace")}
-            return {**waiting[1], "status": status} if waiting[0].wait(30) else {"status": status, "error": "no receipt came"}
+            return (
+                {**waiting[1], "status": status}
+                if waiting[0].wait(30)
+                else {"status": status, "error": "no receipt came"}
+            )
         case _:
             return judged(status, raw(headers, body))
 
@@ -114,18 +128,22 @@ class Receiver(BaseHTTPRequestHandler):
         octets = raw(self.headers.items(), self.body())
         if self.path == "/receipts":
             said = judged(200, octets)
-            event, kept = receipts[said["id"]]
+            event, kept = receipts[str(said["id"])]
             kept.update(said)
             event.set()
             self.answer({}, b"")
             return
         message = as2.Message()
         to = self.headers["AS2-To"].strip('"')
-        status, (error, trace), receipt = message.parse(octets, lambda _: US[FORM_OF[to]], lambda _: GATEWAY[FORM_OF[to]], lambda *_: False)
+        status, (error, trace), receipt = message.parse(
+            octets, lambda _: US[FORM_OF[to]], lambda _: GATEWAY[FORM_OF[to]], lambda *_: False
+        )
         if status == "processed":
             number = f"{next(NUMBERS):04d}"
             (FOLDER / "received" / f"{number}.bin").write_bytes(message.content)
-            (FOLDER / "received" / f"{number}.tmp").write_text(json.dumps({"to": to, "name": message.payload.get_filename()}))
+            (FOLDER / "received" / f"{number}.tmp").write_text(
+                json.dumps({"to": to, "name": message.payload.get_filename()})
+            )
             (FOLDER / "received" / f"{number}.tmp").rename(FOLDER / "received" / f"{number}.json")
         else:
             print(status, error, trace, file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ def serve(
     context: typer.Context,
     public_host: Annotated[str | None, typer.Option(help="Address of the public listener.")] = None,
     public_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
+    public_tls_port: Annotated[int | None, typer.Option(help="The same with TLS.")] = None,
     private_host: Annotated[str | None, typer.Option(help="Address of the private listener.")] = None,
     private_port: Annotated[int | None, typer.Option(help="Its port; 0: any free one.")] = None,
     oftp2_host: Annotated[str | None, typer.Option(help="Address of the OFTP2 listeners.")] = None,
@@ -24,6 +25,7 @@ def serve(
     given: dict[str, object] = {
         "public_host": public_host,
         "public_port": public_port,
+        "public_tls_port": public_tls_port,
         "private_host": private_host,
         "private_port": private_port,
         "oftp2_host": oftp2_host,
