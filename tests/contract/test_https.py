@@ -164,12 +164,16 @@ async def test_a_private_root_is_trusted_for_the_names_that_it_certifies() -> No
         assert (await scene.send())[0] is DocumentState.QUEUED
 
 
+@pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("shows", ["the agreed one", "nothing", "another partner's"])
-async def test_a_client_certificate_has_to_be_the_one_agreed_with_this_partner(shows: str) -> None:
+async def test_a_client_certificate_has_to_be_this_partners_where_one_is_required(
+    shows: str, *, required: bool
+) -> None:
     async with listening() as scene:
         scene.present(SERVER)
         scene.trust(scene.alpha, Usage.TLS_SERVER, SERVER)
         scene.trust(scene.bravo, Usage.TLS_CLIENT, CLIENT)
+        scene.bravo.change_terms(require_tls_client_certificate=required)
         if shows != "nothing":
             scene.show(CLIENT if shows == "the agreed one" else OTHER)
         if shows == "another partner's":  # the handshake trusts it: it is somebody's
@@ -177,10 +181,10 @@ async def test_a_client_certificate_has_to_be_the_one_agreed_with_this_partner(s
 
         state, reason = await scene.send()
 
-        if shows == "the agreed one":
+        if shows == "the agreed one" or not required:
             assert state is DocumentState.DELIVERED
-            (seen,) = [a for a in scene.bravo.all_assignments() if a.usage is Usage.TLS_CLIENT]
-            assert seen.last_seen_at is not None
+            (seen, *_) = [a for a in scene.bravo.all_assignments() if a.usage is Usage.TLS_CLIENT]
+            assert (seen.last_seen_at is not None) is (shows == "the agreed one")
         else:
             assert state is DocumentState.FAILED
             assert "403" in reason

@@ -23,7 +23,7 @@ from counterseal.protocols import cem
 from counterseal_sim import Offered, Wire
 from tests.builders import Minted, mint, mint_ca, rsa_key
 from tests.engine.test_documents_in import disposition_of
-from tests.engine.world import BRAVO_URL, ORDERS, World, a_party, own_of
+from tests.engine.world import BRAVO_URL, ORDERS, World, a_party, in_use, own_of
 from tests.gateway import ADMINISTRATOR
 
 ACTIVE, STAGED, RETIRING = AssignmentState.ACTIVE, AssignmentState.STAGED, AssignmentState.RETIRING
@@ -736,7 +736,7 @@ def test_a_request_is_refused_as_a_message_and_never_answered(world: World, case
     """CEM-26; cem.md section 6: an error MDN and no Response, never both."""
     make, extension, code = REFUSED[case]
     world.alpha.change_rules(cem_mode=mode)
-    before = (world.alpha.held(), world.alpha.all_assignments())
+    before = (world.alpha.held(), in_use(world))
 
     answer = world.give(make(world))
     world.work()
@@ -745,7 +745,7 @@ def test_a_request_is_refused_as_a_message_and_never_answered(world: World, case
     (document,) = world.alpha.documents()
     assert document.state is DocumentState.REFUSED
     assert [f.code for f in document.findings if f.severity is Severity.REFUSAL] == [code]
-    assert (world.alpha.held(), world.alpha.all_assignments()) == before
+    assert (world.alpha.held(), in_use(world)) == before
     assert not [*world.alpha.offers(), *world.alpha.work(), *world.wire.posted]
 
 

@@ -220,7 +220,7 @@ def test_a_receipt_for_nothing_we_sent_is_noted(later: World) -> None:
 
     assert answer.status == 200
     assert later.alpha.documents() == []
-    assert later.alpha.event_names()[-1] == "receipt.unknown-message"
+    assert "receipt.unknown-message" in later.alpha.event_names()
 
 
 def test_a_receipt_signed_by_a_stranger_changes_nothing(later: World) -> None:

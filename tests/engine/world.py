@@ -500,3 +500,8 @@ class Pair:
     def pass_time(self, duration: timedelta) -> None:
         self.clock.pass_time(duration)
         self.work()
+
+
+def in_use(world: World) -> list[Assignment]:
+    """Without when traffic used them: a refused message was signed all the same."""
+    return [replace(a, first_seen_at=None, last_seen_at=None) for a in world.alpha.all_assignments()]

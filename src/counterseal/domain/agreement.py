@@ -123,6 +123,8 @@ class AS2Terms:
     """Encrypted only: the document without its MIME header inside (as2-peers P-5)."""
     encrypt_to_self: bool = False
     """Our own encryption certificate is a recipient too (BIS-6)."""
+    require_tls_client_certificate: bool = False
+    """Refuse a connection that does not show a client certificate of this partner's; behind a proxy that ends TLS none arrives."""
     maximum_message_bytes: int | None = None
     """A larger message of this partner is refused; ``None``: the gateway's own limit."""
     messages_per_minute: int | None = None

@@ -80,12 +80,13 @@ def test_a_file_encrypted_to_a_replaced_certificate_is_made_again(pair: tuple[Ga
     alpha, bravo = pair
     document = alpha.send(CONTENT)
     Session(alpha, bravo).run(cut=90_000)
+    other = _ours(alpha)
     with alpha.ports.store.write() as writer:
         before = writer.messages(document.id)
         for assignment in writer.assignments(side=Side.THEIRS, usage=Usage.FILE_ENCRYPT):
             writer.put(
                 replace(assignment, state=AssignmentState.RETIRED),
-                replace(assignment, id=type(assignment.id)("again"), fingerprint=_ours(alpha)),
+                replace(assignment, id=type(assignment.id)("again"), fingerprint=other),
             )
     Session(alpha, bravo).run()
     assert alpha.document(document).state is DocumentState.QUEUED
@@ -96,7 +97,7 @@ def test_a_file_encrypted_to_a_replaced_certificate_is_made_again(pair: tuple[Ga
         after = reader.messages(document.id)
     assert len(before) == 1
     assert len(after) == 2
-    assert after[1].recipient == _ours(alpha)
+    assert after[1].recipient == other
     assert after[0].wire_id != after[1].wire_id
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from counterseal.domain.document import Direction
 from counterseal.domain.offer import Offer, OfferedCertificate
 from counterseal.domain.people import Permission
 from counterseal.domain.usage import Protocol
 from counterseal.engine import configuration
 from counterseal.engine.ports import Ports
-from tests.builders import a_document, an_offer, an_offered_certificate, mint, rsa_key
+from tests.builders import a_document, a_message, an_offer, an_offered_certificate, mint, rsa_key
 from tests.configurations import FULL, THEIRS, sources
 from tests.gateway import ADMINISTRATOR, open_gateway
 from tests.surfaces.api.client import Caller
@@ -42,6 +43,9 @@ def received(ports: Ports) -> tuple[Offer, OfferedCertificate]:
         assert agreement is not None
         shared = {"community_id": agreement.community_id, "agreement_id": agreement.id}
         document = a_document(**shared)
+        carrier = a_message(
+            **shared, document_id=document.id, direction=Direction.IN, signer=THEIRS.certificate.fingerprint
+        )
         offer = an_offer(**shared, partner_id=agreement.partner_id, document_id=document.id)
         offered = an_offered_certificate(
             offer_id=offer.id,
@@ -50,7 +54,7 @@ def received(ports: Ports) -> tuple[Offer, OfferedCertificate]:
             serial_text=str(newer.serial),
             replaces=(THEIRS.certificate.fingerprint,),
         )
-        writer.put(document, offer, offered)
+        writer.put(document, carrier, offer, offered)
     return offer, offered
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from counterseal.domain.document import Direction
 from counterseal.domain.exchange import Sent
 from counterseal.domain.exchange import apply as apply_to
 from counterseal.domain.usage import Protocol
 from counterseal.engine.ports import Writer
 from counterseal.kernel.ids import ExchangeId
 from counterseal.surfaces.cli.exit_codes import Exit
-from tests.builders import NOW, a_document, an_offer, an_offered_certificate, mint, rsa_key
+from tests.builders import NOW, a_document, a_message, an_offer, an_offered_certificate, mint, rsa_key
 from tests.configurations import OURS, PASSWORD, THEIRS, key_file
 from tests.surfaces.cli.terminal import Ran, Terminal
 
@@ -207,6 +208,9 @@ def received(terminal: Terminal) -> tuple[str, str]:
         assert agreement is not None
         shared = {"community_id": agreement.community_id, "agreement_id": agreement.id}
         document = a_document(**shared)
+        carrier = a_message(
+            **shared, document_id=document.id, direction=Direction.IN, signer=THEIRS.certificate.fingerprint
+        )
         offer = an_offer(**shared, partner_id=agreement.partner_id, document_id=document.id)
         offered = an_offered_certificate(
             offer_id=offer.id,
@@ -215,7 +219,7 @@ def received(terminal: Terminal) -> tuple[str, str]:
             serial_text=str(newer.serial),
             replaces=(THEIRS.certificate.fingerprint,),
         )
-        writer.put(document, offer, offered)
+        writer.put(document, carrier, offer, offered)
     return offer.id, offered.id
 
 

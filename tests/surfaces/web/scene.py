@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from counterseal.domain.agreement import Agreement, CEMCapability, Seen
+from counterseal.domain.assignment import Assignment
 from counterseal.domain.certificate import HeldCertificate, Origin
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.document import (
@@ -104,6 +105,7 @@ def fill(
         *offered,
         *documents,
         *brought,
+        *_carriers(offers, entities),
         *traffic,
     )
     return Scene(
@@ -357,6 +359,26 @@ def _offers(
         signed=False,
     )
     return tuple(offers), tuple(offered), documents, theirs
+
+
+def _carriers(offers: tuple[Offer, ...], entities: list[Entity]) -> list[Entity]:
+    """The messages that brought the signed requests, signed by what the partner uses today."""
+    signers = {
+        a.agreement_id: a.fingerprint
+        for a in entities
+        if isinstance(a, Assignment) and a.side is Side.THEIRS and a.usage is Usage.SIGN
+    }
+    return [
+        builders.a_message(
+            community_id=offer.community_id,
+            agreement_id=offer.agreement_id,
+            document_id=offer.document_id,
+            direction=Direction.IN,
+            signer=signers[offer.agreement_id],
+        )
+        for offer in offers
+        if offer.signed
+    ]
 
 
 def _payload(ports: Ports) -> BlobId:

@@ -16,7 +16,7 @@ GRACE_SECONDS: Final = 300.0
 SLOWEST: Final = 500.0
 """Octets a second, on the average, that a body must have after ``GRACE_SECONDS``: drops keep a connection no longer."""
 DRAINED_BYTES: Final = 16 * 1024 * 1024
-DRAINED_SECONDS: Final = 20.0
+DRAINED_SECONDS: Final = 5.0
 
 
 class Cut(Exception):

@@ -103,7 +103,7 @@ class Reads:
     def _find_to_change(self, kind: Codec[Value], *where: ColumnElement[bool]) -> Value | None:
         """As ``_find``; inside a writer the row is locked until commit: what works once must not work twice at the same time."""
         query = select(kind.table).where(*where).limit(1)
-        row = self._execute(query).mappings().first()
+        row = self._execute(query.with_for_update() if self._locks else query).mappings().first()
         return None if row is None else kind.value(row)
 
     def _by_id(self, kind: Codec[Value], identity: str) -> Value:

@@ -48,6 +48,7 @@ def receive(
         sent = writer.find_messages(found.agreement.id, direction=Direction.OUT, kind=MessageKind.AS2, wire_id=original)
         if not sent or sent[-1].document_id is None:
             _record(ports, writer, _event(found, head, "receipt.unknown-message", original, now))
+            _note_signer(writer, found, opened, now)
             return NOTED
         message = sent[-1]
         if _heard(writer, message, body):

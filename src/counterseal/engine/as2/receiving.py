@@ -128,17 +128,19 @@ def admit(ports: Ports, headers: tuple[tuple[str, str], ...], link: Link) -> Kno
 
 
 def _client(found: Relationship, link: Link) -> Assignment | str | None:
-    """The client certificate, where one was agreed, has to be of *this* partner: the handshake only knew the union of all
+    """The client certificate, where it is required, has to be of *this* partner: the handshake only knew the union of all
     (architecture.md section 2). A private root that was agreed stands for what chains to it. A sentence refuses."""
     accepted = found.acceptors(Side.THEIRS, Usage.TLS_CLIENT)
-    if not accepted:
-        return None
-    if not link.peer_chain:
-        return "A TLS client certificate was agreed, and this connection shows none. Send over HTTPS with it."
+    required = found.agreement.as2.require_tls_client_certificate
+    if not link.peer_chain and required:
+        return (
+            "A TLS client certificate is required, and this connection shows none. Send over HTTPS with the one agreed."
+        )
     shown = {fingerprint_of(der) for der in link.peer_chain}
     match = next((held.fingerprint for held in accepted if held.fingerprint in shown), None)
     if match is None:
-        return "The TLS client certificate of this connection is not the one agreed. Send with the one agreed."
+        wrong = "The TLS client certificate of this connection is not the one agreed. Send with the one agreed."
+        return wrong if required else None
     return find(found.assignments, Side.THEIRS, Usage.TLS_CLIENT, match)
 
 

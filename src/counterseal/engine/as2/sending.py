@@ -194,6 +194,7 @@ def record(ports: Ports, row: Work, prepared: Prepared, started: datetime, answe
         around = gather(writer, prepared.around.agreement.id)
         result = _result(ports, document, around, prepared, (started, now), answer)
         writer.put(result.transfer)
+        note_seen(writer, (_server_seen(around, answer),), now)
         if result.receipt is not None:
             writer.put(result.receipt)
             note_seen(writer, (result.signed_with, *result.proved), now)

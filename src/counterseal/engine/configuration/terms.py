@@ -184,6 +184,12 @@ AS2: Final = Block(
         ),
         Field(name="encrypt_to_self", kind=Flag(), text="Our own certificate is a recipient too.", default="false"),
         Field(
+            name="require_tls_client_certificate",
+            kind=Flag(),
+            text="Refuse a message whose connection shows no client certificate of this partner's. Not behind a proxy that ends TLS.",
+            default="false",
+        ),
+        Field(
             name="maximum_message_bytes",
             kind=Whole(lowest=1024, highest=2**50),
             text="A larger message of this partner is refused; absent: the gateway's own limit.",
