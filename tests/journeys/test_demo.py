@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from counterseal_sim.demo import papers
 from counterseal_sim.demo.console import Console
+from counterseal_sim.demo.line import Line
 from counterseal_sim.demo.narration import Narrator, StepFailed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +51,13 @@ def test_the_demo_renews_a_certificate_and_every_step_happens() -> None:
         "and Bravo verified it",
         "and Alpha opened it with the new key",
         "It was opened with the old key",
-        "All 11 steps happened",
+        "The line was cut in the middle of the file, and the file was not lost",
+        "Nothing of it could be read on the line",
+        "Both sides had proved their keys to each other",
+        "The second session sent only what was missing",
+        "It lies in Bravo's inbox once, octet for octet",
+        "Alpha has the EERP, signed with Bravo's certificate over the hash of exactly this file: delivered",
+        "All 15 steps happened",
     ):
         assert claim in told
 
@@ -121,3 +129,32 @@ def test_the_x12_papers_count_themselves_right(paper: papers.Paper) -> None:
     assert segments[-3] == ["SE", str(len(segments) - 4), "0001"]
     assert segments[-2][2] == segments[1][6]
     assert segments[-1][2] == segments[0][13]
+
+
+def test_the_line_of_the_demo_breaks_once_after_exactly_so_many_octets() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        line = Line(int(listener.getsockname()[1]))
+        line.break_once_after(10)
+        try:
+            heard = [_says(line.port, listener, b"ABCDEFGHIJKLMNOP") for _ in range(2)]
+        finally:
+            line.close()
+    assert heard == [b"ABCDEFGHIJ", b"ABCDEFGHIJKLMNOP"]
+    assert [(bytes(c.there), c.cut, c.tls) for c in line.calls] == [
+        (b"ABCDEFGHIJ", True, False),
+        (b"ABCDEFGHIJKLMNOP", False, False),
+    ]
+    assert line.calls[0].shows(b"EFG")
+    assert not line.calls[0].shows(b"JK")
+
+
+def _says(port: int, listener: socket.socket, octets: bytes) -> bytes:
+    """What a listener behind the line hears of ``octets`` before it ends."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        heard, (taken, _) = b"", listener.accept()
+        with taken:
+            caller.sendall(octets)
+            caller.shutdown(socket.SHUT_WR)
+            while more := taken.recv(64):
+                heard += more
+    return heard

@@ -19,8 +19,8 @@ from counterseal_sim.demo.narration import StepFailed, wait_for
 
 STOP_SECONDS: Final = 15
 _COMMAND: Final = (sys.executable, "-m", "counterseal")
-_SAID: Final = ("public listener", "private listener", "first administrator")
-_LINE: Final = re.compile(rf"^({'|'.join(_SAID)}):? (http://\S+)$")
+_SAID: Final = ("public listener", "private listener", "oftp2 listener", "first administrator")
+_LINE: Final = re.compile(rf"^({'|'.join(_SAID)}):? ([a-z]+://\S+)$")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Gateway:
     data_dir: Path
     public_port: int
     private_port: int
+    oftp2_port: int
     addresses: dict[str, str] = field(default_factory=dict)
     """What the server said on standard output: where it listens, and the first administrator's link."""
     _server: "subprocess.Popen[str] | None" = None
@@ -43,6 +44,7 @@ class Gateway:
     def start(self) -> None:
         """Starts the process; ``wait_until_up`` says when it listens."""
         ports = ["--public-port", str(self.public_port), "--private-port", str(self.private_port)]
+        ports += ["--oftp2-host", "127.0.0.1", "--oftp2-tls-port", str(self.oftp2_port)]
         with self.log.open("a", encoding="utf-8") as log:
             self._server = subprocess.Popen(  # noqa: S603  our own program, a list of arguments, no shell
                 [*_COMMAND, "serve", "--data-dir", str(self.data_dir), "--public-host", "127.0.0.1", *ports],
@@ -159,14 +161,15 @@ class Story:
     @property
     def message(self) -> dict[str, Any]:
         """The AS2 message. Raises ``StepFailed`` while there is none."""
-        return self._only("as2")
+        return self.only("as2")
 
     @property
     def receipt(self) -> dict[str, Any]:
         """Its MDN. Raises ``StepFailed`` while there is none."""
-        return self._only("mdn")
+        return self.only("mdn")
 
-    def _only(self, kind: str) -> dict[str, Any]:
+    def only(self, kind: str) -> dict[str, Any]:
+        """The one message of this kind. Raises ``StepFailed``."""
         found = [m for m in self.messages if m["kind"] == kind]
         if len(found) != 1:
             raise StepFailed(f"document {self.document['id']} should have one {kind} message, it has {len(found)}")

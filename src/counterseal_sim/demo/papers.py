@@ -1,5 +1,6 @@
-"""The business documents of the demo, written for it: EDIFACT ORDERS and ORDRSP (D.96A), X12 850 and 855 (004010)."""
+"""The documents of the demo, written for it: EDIFACT (D.96A), X12 (004010), and a drawing that is large enough to be cut."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,8 @@ ALPHA_GLN: Final = "4012345000009"
 BRAVO_GLN: Final = "4012345500004"
 ALPHA_X12: Final = "ALPHAARROWS"
 BRAVO_X12: Final = "BRAVOBOWS"
+DRAWING_OCTETS: Final = 12_000_000
+"""More than a window of credit, so that the sender cannot have handed over all of it when the line breaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,19 @@ def acknowledgement(number: int, now: datetime) -> Paper:
         content_type="application/edi-x12",
         subject=f"Acknowledgement of PO-{number}",
         content=_x12("855", "PR", body, sender=BRAVO_X12, receiver=ALPHA_X12, number=number, now=now),
+    )
+
+
+def drawing(number: int, now: datetime) -> Paper:
+    """Alpha's drawing of an arrow: a STEP head, then as much noise as a packed model is, which no compression makes smaller."""
+    head = (
+        f"ISO-10303-21;\r\nHEADER;\r\nFILE_NAME('ARROW-{number}','{now:%Y-%m-%dT%H:%M:%S}',('ALPHA'));\r\nENDSEC;\r\n"
+    )
+    return Paper(
+        file_name=f"ARROW-{number}.STP",
+        content_type="application/octet-stream",
+        subject=f"Drawing {number}",
+        content=head.encode("ascii") + secrets.token_bytes(DRAWING_OCTETS),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from counterseal_sim.demo.console import Console
 from counterseal_sim.demo.evidence import Trip, follow
 from counterseal_sim.demo.gateway import Gateway, free_ports
+from counterseal_sim.demo.line import Line
 from counterseal_sim.demo.narration import Narrator
 from counterseal_sim.demo.papers import Paper
 from counterseal_sim.demo.setting_up import Firm
@@ -27,6 +28,8 @@ class Scene:
     bravo: Gateway
     to_alpha: Wire
     to_bravo: Wire
+    line: Line
+    """Towards Bravo's OFTP2 listener."""
     folder: Path
     """Where configuration files and mailed certificates lie."""
     alpha_console: Console
@@ -56,9 +59,9 @@ class Scene:
             for done in [pool.submit(act, firm) for firm in (self.alpha_firm, self.bravo_firm)]:
                 done.result()
 
-    def queue(self, paper: Paper, *, by: Gateway, to: Gateway) -> str:
-        """Sends the document through the API, and gives its id."""
-        query = {"agreement": to.slug, "file_name": paper.file_name, "content_type": paper.content_type}
+    def queue(self, paper: Paper, *, by: Gateway, to: Gateway, agreement: str = "") -> str:
+        """Sends the document through the API, and gives its id; ``agreement`` where they have more than one."""
+        query = {"agreement": agreement or to.slug, "file_name": paper.file_name, "content_type": paper.content_type}
         return str(by.post("/documents", paper.content, subject=paper.subject, **query)["id"])
 
     def follow(self, document_id: str, *, by: Gateway) -> Trip:
@@ -71,7 +74,7 @@ class Scene:
 @contextmanager
 def open_scene(folder: Path, narrator: Narrator) -> Iterator[Scene]:
     """Nothing runs yet but the wires; at the end everything that was started is ended, whatever happened."""
-    ports = free_ports(4)
+    ports = free_ports(6)
     alpha, bravo = (
         Gateway(
             name=name,
@@ -80,10 +83,11 @@ def open_scene(folder: Path, narrator: Narrator) -> Iterator[Scene]:
             data_dir=folder / slug,
             public_port=public,
             private_port=private,
+            oftp2_port=oftp2,
         )
-        for name, slug, public, private in (
-            ("Alpha Arrows", "alpha", ports[0], ports[1]),
-            ("Bravo Bows", "bravo", ports[2], ports[3]),
+        for name, slug, public, private, oftp2 in (
+            ("Alpha Arrows", "alpha", ports[0], ports[1], ports[4]),
+            ("Bravo Bows", "bravo", ports[2], ports[3], ports[5]),
         )
     )
     scene = Scene(
@@ -92,6 +96,7 @@ def open_scene(folder: Path, narrator: Narrator) -> Iterator[Scene]:
         bravo=bravo,
         to_alpha=Wire(alpha.public_port),
         to_bravo=Wire(bravo.public_port),
+        line=Line(bravo.oftp2_port),
         folder=folder,
         alpha_console=Console(alpha.private_port),
         bravo_console=Console(bravo.private_port),
@@ -107,3 +112,4 @@ def open_scene(folder: Path, narrator: Narrator) -> Iterator[Scene]:
         bravo.stop()
         scene.to_alpha.close()
         scene.to_bravo.close()
+        scene.line.close()
