@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterseal.engine.ports import CallFailed
 from counterseal.kernel.errors import CallerFault, EnvironmentFault, Fault, PeerFault
 from counterseal.surfaces.cli.exit_codes import STATUS, Exit, entered, exit_of
 from tests.surfaces.faults import every_fault
@@ -32,3 +33,8 @@ def test_a_code_that_nobody_entered_gets_its_familys_status(family: type[Fault],
 
     Newcomer.__module__ = "elsewhere"
     assert exit_of(Newcomer("new")) is status
+
+
+def test_a_partner_that_takes_no_call_has_a_status_of_its_own() -> None:
+    assert exit_of(CallFailed("nobody listens there", kind="refused")) is Exit.UNREACHABLE
+    assert [code for code, status in STATUS.items() if status is Exit.UNREACHABLE] == [CallFailed.code]

@@ -104,6 +104,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "vault.wrong-password": HTTPStatus.UNPROCESSABLE_ENTITY,
     "vault.unreadable-key-file": HTTPStatus.UNPROCESSABLE_ENTITY,
     "http.post-failed": HTTPStatus.BAD_GATEWAY,
+    "oftp2.call-failed": HTTPStatus.BAD_GATEWAY,
     "backend.unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "x509.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
     "blobs.closed": HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -25,6 +25,8 @@ class Exit(IntEnum):
     """Bytes that cannot be used: a broken certificate, a broken message."""
     CHAIN_BROKEN = 9
     """``audit verify`` found a changed trail."""
+    UNREACHABLE = 10
+    """A partner does not take our call; what waits for it goes out when it does."""
 
 
 STATUS: Final[Mapping[str, Exit]] = {
@@ -57,6 +59,7 @@ STATUS: Final[Mapping[str, Exit]] = {
     "vault.wrong-password": Exit.REFUSED,
     "vault.unreadable-key-file": Exit.REFUSED,
     "http.post-failed": Exit.UNAVAILABLE,
+    "oftp2.call-failed": Exit.UNREACHABLE,
     "backend.unavailable": Exit.UNAVAILABLE,
     "x509.malformed": Exit.UNREADABLE,
     "blobs.closed": Exit.UNEXPECTED,
