@@ -37,9 +37,12 @@ TABLE: Final[tuple[tuple[str, str, Permission], ...]] = (
     ("/c/{community}/partners/{partner}", GET, Permission.VIEW),
     ("/c/{community}/partners/{partner}/edit", BOTH, Permission.CONFIGURE),
     ("/c/{community}/partners/{partner}/agreements/new", BOTH, Permission.CONFIGURE),
+    ("/c/{community}/partners/{partner}/agreements/new-oftp2", BOTH, Permission.CONFIGURE),
     ("/c/{community}/partners/{partner}/certificate", BOTH, Permission.CERTIFICATES),
     ("/c/{community}/agreements/{agreement}", GET, Permission.VIEW),
     ("/c/{community}/agreements/{agreement}/edit", BOTH, Permission.CONFIGURE),
+    ("/c/{community}/agreements/{agreement}/edit-oftp2", BOTH, Permission.CONFIGURE),
+    ("/c/{community}/agreements/{agreement}/call", POST, Permission.DOCUMENTS),
     ("/c/{community}/agreements/{agreement}/assign", BOTH, Permission.CERTIFICATES),
     ("/c/{community}/certificates", GET, Permission.VIEW),
     ("/c/{community}/certificates/{fingerprint}", GET, Permission.VIEW),
@@ -51,6 +54,10 @@ TABLE: Final[tuple[tuple[str, str, Permission], ...]] = (
     ("/c/{community}/documents/{document}/payload", GET, Permission.DOCUMENTS),
     ("/c/{community}/documents/{document}/resend", BOTH, Permission.DOCUMENTS),
     ("/c/{community}/documents/{document}/cancel", BOTH, Permission.DOCUMENTS),
+    ("/c/{community}/documents/{document}/release-receipt", BOTH, Permission.DOCUMENTS),
+    ("/c/{community}/documents/{document}/reject-receipt", BOTH, Permission.DOCUMENTS),
+    ("/c/{community}/sessions", GET, Permission.VIEW),
+    ("/c/{community}/sessions/{session}", GET, Permission.VIEW),
     ("/c/{community}/sent", GET, Permission.VIEW),
     ("/c/{community}/sent.csv", GET, Permission.VIEW),
     ("/c/{community}/sent/{number:int}", GET, Permission.VIEW),
@@ -93,6 +100,7 @@ def address(path: str, scene: Scene, *, unknown: bool = False) -> str:
         "{user}": "viewer",
         "{token}": NOBODY,
         "{draft}": NOBODY,
+        "{session}": NOBODY,
     }
     if unknown:
         last = max((name for name in known if name in path), key=path.index)

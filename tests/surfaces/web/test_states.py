@@ -11,6 +11,7 @@ from counterseal.domain.agreement import CEMCapability
 from counterseal.domain.document import DocumentState, TransferOutcome
 from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.offer import OfferedState
+from counterseal.domain.oftp_session import SessionOutcome
 from counterseal.domain.trust_request import TrustRequestState
 from counterseal.domain.usage import AssignmentState
 from counterseal.domain.wizard import Preflight
@@ -33,6 +34,7 @@ from counterseal.surfaces.web.states import (
 from tests.builders import a_document
 
 ENUMS: Final[tuple[type[StrEnum], ...]] = (
+    SessionOutcome,
     TrustRequestState,
     LineState,
     ExchangeState,

@@ -22,6 +22,7 @@ from counterseal.engine.configuration.schema import AGREEMENT, COMMUNITY, PARTNE
 from counterseal.engine.configuration.secrets import SEALED, sealed
 from counterseal.engine.configuration.terms import AS2, EXCHANGE, OFTP2
 from counterseal.engine.configuration.text import read_scalar
+from counterseal.engine.configuration.texts import ODETTE_CODE
 from counterseal.engine.field_errors import FieldErrors
 from counterseal.engine.ports import Ports, Writer
 from counterseal.kernel.clock import InvalidInstant, zone
@@ -70,6 +71,8 @@ def save_station(
         form.keep(stored, values, "protocol", "identity")
         form.need(STATION, values, stored)
         protocol = values.get("protocol", stored.protocol if stored else None)
+        if protocol is Protocol.OFTP2:
+            form.need_odette_code("identity", values)
         if isinstance(protocol, Protocol):
             other = writer.find_station(protocol, str(values.get("identity", stored.identity if stored else "")))
             form.refuse_taken("identity", other.id if other else None, station_id)
@@ -130,6 +133,8 @@ def save_agreement(
         values.pop("station", None)
         if stored is None and "partner_identity" not in values:
             form.add_missing("partner_identity", AGREEMENT)
+        if station.protocol is Protocol.OFTP2:
+            form.need_odette_code("partner_identity", values)
         form.need(block, terms, stored.terms if stored else None)
         other = writer.find_agreement(station.id, str(values.get("partner_identity", "")))
         form.refuse_taken("partner_identity", other.id if other else None, agreement_id)
@@ -189,6 +194,11 @@ class _Form:
         assert field is not None
         if not any(e.field == name for e in self._errors):
             self.add(name, f"This is needed: {expectation(field.kind)}.")
+
+    def need_odette_code(self, name: str, values: Mapping[str, object]) -> None:
+        """An identity of OFTP2 is one; those of AS2 may be nearly anything."""
+        if name in values and read_scalar(ODETTE_CODE, str(values[name])) is None:
+            self.add(name, f"Expected {expectation(ODETTE_CODE)}.")
 
     def need(self, block: Block, values: Mapping[str, object], stored: object | None) -> None:
         """A new thing needs its required fields; a stored one has them."""

@@ -24,6 +24,7 @@ from counterseal.domain.exchange import Exchange
 from counterseal.engine.ports import NotFound, Reader, Window
 from counterseal.engine.views.names import AgreementName, CertificateName, Names, gather
 from counterseal.engine.views.paging import PAGE_ROWS, Page, window_of
+from counterseal.engine.views.sessions import Kept, held, kept
 from counterseal.kernel.conversation import allows
 from counterseal.kernel.ids import DocumentId, OfferId
 
@@ -112,6 +113,16 @@ class DocumentView:
     offer_id: OfferId | None
     can_resend: bool
     can_cancel: bool
+    receipt_held: bool
+    """OFTP2: a person decides between EERP and NERP."""
+    kept: Kept | None
+    """OFTP2: how far it is, where broken sessions left it."""
+
+    @property
+    def file(self) -> Mapping[str, str]:
+        """OFTP2: the fields of its SFID by their name in the standard, without a restart position; else empty."""
+        found = next((m for m in self.messages if m.kind is MessageKind.OFTP2_FILE), None)
+        return dict(found.headers) if found is not None else {}
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -176,6 +187,8 @@ def document(reader: Reader, community: Community, document_id: DocumentId) -> D
         offer_id=_offer_of(reader, found),
         can_resend=out and allows(OUT_TRANSITIONS, found.state, Requeued),
         can_cancel=out and allows(OUT_TRANSITIONS, found.state, Cancelled),
+        receipt_held=not out and held(reader, found),
+        kept=kept(reader, found, messages),
     )
 
 

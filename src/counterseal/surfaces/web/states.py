@@ -9,6 +9,7 @@ from counterseal.domain.agreement import CEMCapability
 from counterseal.domain.document import Document, DocumentState, TransferOutcome
 from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.offer import OfferedState
+from counterseal.domain.oftp_session import SessionOutcome
 from counterseal.domain.trust_request import TrustRequestState
 from counterseal.domain.usage import AssignmentState
 from counterseal.domain.wizard import Preflight
@@ -175,6 +176,13 @@ STANDING: Final[Mapping[StrEnum, Look]] = {
     Standing.ACTIVE: Look("Active", "active", _OK),
     Standing.SWITCHED_OFF: Look("Switched off", "retired", _IDLE),
 }
+SESSION: Final[Mapping[StrEnum, Look]] = {
+    SessionOutcome.OPEN: Look("Running", "partly", _WAIT),
+    SessionOutcome.CLEAN: Look("Ended", "complete", _OK),
+    SessionOutcome.BROKEN: Look("Broken off", "cut", _WARN),
+    SessionOutcome.REFUSED: Look("Refused", "rejected", _BAD),
+    SessionOutcome.UNREACHABLE: Look("No answer", "failed", _BAD),
+}
 CHAIN: Final[Mapping[StrEnum, Look]] = {
     ChainState.HOLDS: Look("Holds", "link", _OK),
     ChainState.BROKEN: Look("Broken", "cut", _BAD),
@@ -197,6 +205,7 @@ TABLES: Final[tuple[Mapping[StrEnum, Look], ...]] = (
     PERSON,
     TOKEN,
     STANDING,
+    SESSION,
     CHAIN,
 )
 _BY_TYPE: Final = {type(next(iter(table))): table for table in TABLES}

@@ -56,6 +56,16 @@ LABELS: Final = {
     "rules.retire_unseen_after": "After so long unseen",
     "note": "Note",
     "owner": "Owner",
+    "host": "We call",
+    "ssid_code": "Their node",
+    "our_ssid_code": "Our node",
+    "our_password": "Our password",
+    "their_password": "Their password",
+    "buffer_bytes": "Exchange buffer",
+    "poll_every": "Call at least every",
+    "parallel_sessions": "Sessions at a time",
+    "retries": "Waits between calls",
+    "inactivity": "Silent sessions end after",
 }
 
 Values = dict[str, str]
@@ -330,7 +340,7 @@ def edit_agreement(visit: Visit) -> Response:
         partner = reader.partner(found.partner_id)
     owned(community, found.community_id, "agreement")
     if found.protocol is not Protocol.AS2:
-        raise NotFound("only AS2 agreements have a form so far; change this one with counterseal apply")
+        return visit.go(community_path(community, f"/agreements/{found.id}/edit-oftp2"))
     return _agreement_form(visit, community, partner, found, _agreement_values(found, found.as2, found.exchange))
 
 

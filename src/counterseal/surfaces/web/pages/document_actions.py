@@ -3,13 +3,16 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
+from counterseal.domain.agreement import Agreement
 from counterseal.domain.people import Permission
 from counterseal.domain.usage import Protocol
+from counterseal.domain.virtual_file import VirtualFile
 from counterseal.engine import documents as engine
+from counterseal.engine.oftp2.wishes import FileWishes
 from counterseal.engine.views.names import gather
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import AgreementId
-from counterseal.surfaces.web.forms import Problems
+from counterseal.surfaces.web.forms import Form, Problems
 from counterseal.surfaces.web.pages.documents import attachment, view_of
 from counterseal.surfaces.web.pages.people import sentence
 from counterseal.surfaces.web.rendering import FormState, problems_of
@@ -34,11 +37,7 @@ def send(visit: Visit) -> Response:
     with visit.ports.store.read() as reader:
         names = gather(reader, community)
     choices = sorted(
-        (
-            n
-            for a in names.agreements.values()
-            if a.active and a.protocol is Protocol.AS2 and (n := names.agreement(a.id))
-        ),
+        (n for a in names.agreements.values() if a.active and (n := names.agreement(a.id))),
         key=lambda n: (n.partner_name.casefold(), n.partner_identity),
     )
     form, problems = visit.form, Problems()
@@ -59,6 +58,7 @@ def send(visit: Visit) -> Response:
                     file_name=upload.name,
                     content_type=form.text("content_type") or None,
                     subject=form.text("subject") or None,
+                    virtual_file=_file(names.agreements[AgreementId(wanted)], form, upload.name),
                 )
             except CallerFault as fault:
                 problems.add("agreement", "To", sentence(fault))
@@ -68,7 +68,7 @@ def send(visit: Visit) -> Response:
                     path, "Stored, and on its way", "It is durable; this page shows its receipt as soon as it comes."
                 )
     sent = form if visit.request.method == "POST" else visit.query
-    values = {name: sent.text(name) for name in ("agreement", "subject", "content_type")}
+    values = {name: sent.text(name) for name in ("agreement", "subject", "content_type", "dataset_name", "description")}
     return visit.show(
         "send.html",
         here="documents",
@@ -77,6 +77,14 @@ def send(visit: Visit) -> Response:
         choices=choices,
         form=FormState(values=values, problems=problems_of(problems)),
     )
+
+
+def _file(agreement: Agreement, form: Form, file_name: str) -> VirtualFile | None:
+    """OFTP2: what the form asks for. Raises ``InvalidVirtualFile``."""
+    if agreement.protocol is not Protocol.OFTP2:
+        return None
+    wishes = FileWishes(dataset_name=form.text("dataset_name"), description=form.text("description"))
+    return wishes.file(agreement, file_name)
 
 
 def resend(visit: Visit) -> Response:
