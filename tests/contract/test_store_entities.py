@@ -96,7 +96,9 @@ CASES: dict[type, list[Any]] = {
     Agreement: [
         b.an_agreement(),
         b.an_agreement(
-            protocol=Protocol.OFTP2, terms=b.oftp2_terms(poll_every=timedelta(minutes=5), dataset_names=("A*",))
+            protocol=Protocol.OFTP2,
+            terms=b.oftp2_terms(poll_every=timedelta(minutes=5), dataset_names=("A*",)),
+            scx_learned="clid lenient",
         ),
         b.an_agreement(
             terms=FULL_TERMS,
@@ -134,6 +136,7 @@ CASES: dict[type, list[Any]] = {
             reason="nein",
             reminders=3,
         ),
+        b.an_exchange(channel=Channel.SCX, scx_type=SCXType.REQUEST, delivered=("ab" * 32, "cd" * 32)),
     ],
     Offer: [
         b.an_offer(),
@@ -151,7 +154,8 @@ CASES: dict[type, list[Any]] = {
         b.a_document(
             virtual_file=VirtualFile(
                 dataset_name="ORDERS", format=RecordFormat.VARIABLE, record_length=80, description="ü", encrypt=False
-            )
+            ),
+            exchange_id="e",
         ),
     ],
     Message: [

@@ -268,6 +268,9 @@ class Agreement:
     exchange: ExchangeTerms = field(default_factory=ExchangeTerms)
     seen: Seen = field(default_factory=Seen)
     cem_capability: CEMCapability = CEMCapability.UNKNOWN
+    scx_learned: str | None = None
+    """How this partner was seen to match our certificates: the rules that no answer contradicts, by the names of ``scx_rule``
+    and separated by blanks; ``None``: it never answered where rules differ."""
     created_at: datetime
 
     def __post_init__(self) -> None:

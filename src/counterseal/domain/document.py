@@ -8,7 +8,16 @@ from typing import Final
 from counterseal.domain.virtual_file import VirtualFile
 from counterseal.kernel.conversation import Table, next_state
 from counterseal.kernel.finding import Finding
-from counterseal.kernel.ids import AgreementId, BlobId, CommunityId, DocumentId, Fingerprint, MessageRowId, SessionId
+from counterseal.kernel.ids import (
+    AgreementId,
+    BlobId,
+    CommunityId,
+    DocumentId,
+    ExchangeId,
+    Fingerprint,
+    MessageRowId,
+    SessionId,
+)
 
 
 class Direction(StrEnum):
@@ -67,6 +76,8 @@ class Document:
     """Out: where it goes instead of the agreement's address (a CEM ResponseURL); empty: the agreement's."""
     virtual_file: VirtualFile | None = None
     """OFTP2: its name and format there; ``None``: it goes over AS2."""
+    exchange_id: ExchangeId | None = None
+    """SCX, out: the exchange whose certificate it carries. Its receipt is the verdict, also when a later file was sent since."""
     created_by: str
     created_at: datetime
     settled_at: datetime | None = None

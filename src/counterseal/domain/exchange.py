@@ -41,7 +41,7 @@ class Exchange:
     fingerprint: Fingerprint
     state: ExchangeState
     request_reference: str
-    """CEM requestId; for SCX the dataset name with its date and time. Unguessable, made by us, unique."""
+    """CEM requestId. Unguessable, made by us, unique. SCX files carry no reference: their receipts name the file."""
     document_id: DocumentId | None = None
     """The document that carries the latest message of this exchange."""
     queued_at: datetime
@@ -54,6 +54,8 @@ class Exchange:
     """``wire``, or the user who recorded an answer that came by phone."""
     answer_message_id: str = ""
     reminders: int = 0
+    delivered: tuple[Fingerprint, ...] | None = None
+    """SCX Request: the partner's certificates that came as Delivers for it, in order; ``None``: none yet."""
 
 
 BY_WIRE: Final = "wire"
@@ -99,7 +101,14 @@ class Withdrawn:
     """A person ended it."""
 
 
-ExchangeEvent = Sent | Received | Accepted | Rejected | Failed | Resent | Withdrawn
+@dataclass(frozen=True, slots=True)
+class DeliverCame:
+    """SCX: a Deliver came that answers our Request. It says nothing about the certificate that we sent."""
+
+    fingerprint: Fingerprint
+
+
+ExchangeEvent = Sent | Received | Accepted | Rejected | Failed | Resent | Withdrawn | DeliverCame
 
 _S = ExchangeState
 TRANSITIONS: Final[Table[ExchangeState]] = {
@@ -130,6 +139,13 @@ TRANSITIONS: Final[Table[ExchangeState]] = {
     (_S.ACCEPTED, Rejected): _S.REJECTED,  # row 28; engine forbids it once the certificate went into use
     (_S.ACCEPTED, Failed): _S.FAILED,  # cem.md section 6, race: a negative MDN drops an early decision
     (_S.ACCEPTED, Withdrawn): _S.WITHDRAWN,
+    # Delivers come in any order, also before the receipt for the Request (oftp2-scx.md C 18); none answers what never left.
+    (_S.QUEUED, DeliverCame): _S.QUEUED,  # sent before, and queued again
+    (_S.SENT, DeliverCame): _S.SENT,
+    (_S.RECEIVED, DeliverCame): _S.RECEIVED,
+    (_S.ACCEPTED, DeliverCame): _S.ACCEPTED,
+    (_S.REJECTED, DeliverCame): _S.REJECTED,
+    (_S.FAILED, DeliverCame): _S.FAILED,
 }
 
 ANSWERED: Final = frozenset({_S.ACCEPTED, _S.REJECTED})
@@ -160,6 +176,8 @@ def apply(exchange: Exchange, event: ExchangeEvent, now: datetime) -> Exchange:
             )
         case Withdrawn():
             return replace(exchange, state=state)
+        case DeliverCame(fingerprint=fingerprint):
+            return replace(exchange, state=state, delivered=(*(exchange.delivered or ()), fingerprint))
 
 
 def overdue(exchange: Exchange, respond_by: datetime | None, now: datetime) -> bool:

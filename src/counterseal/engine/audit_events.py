@@ -28,6 +28,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "trust-request.withdrawn": "A trust request was withdrawn with all its open exchanges.",
     "exchange.accepted": "A partner accepted our certificate, or a person recorded that it did.",
     "exchange.rejected": "A partner rejected our certificate, or a person recorded that it did.",
+    "exchange.deliver-came": "A certificate of the partner came as a Deliver while our Request was open, and was tied to it.",
     "exchange.withdrawn": "One partner is not asked any more.",
     "exchange.reminded": "A person had the request sent once more to a partner that has it.",
     "exchange.resent": "A person had the request sent again.",

@@ -40,7 +40,7 @@ def settle(writer: Writer, document: Document, event: DocumentEvent, now: dateti
 
 def _tell_exchange(writer: Writer, document: Document, event: DocumentEvent, now: datetime) -> None:
     exchange = writer.find_exchange_by_document(document.id)
-    means = _meaning(event)
+    means = _meaning(event) if document.kind is DocumentKind.CEM_REQUEST else _meaning_for_scx(event)
     if exchange is None or means is None:
         return
     exchange = writer.exchange(exchange.id)
@@ -75,6 +75,17 @@ def _meaning(event: DocumentEvent) -> ExchangeEvent | None:
         case ReceiptPositive() | ReceiptDiffers():
             return Received()
         case ReceiptNegative(reason=reason) | GaveUp(reason=reason):
+            return Failed(reason=reason)
+        case _:
+            return None
+
+
+def _meaning_for_scx(event: DocumentEvent) -> ExchangeEvent | None:
+    """EFPA says that the file came; the receipt is the verdict itself, and ``scx_outbound.hear`` takes it (SCX-6)."""
+    match event:
+        case LeftUs():
+            return Received()
+        case GaveUp(reason=reason):
             return Failed(reason=reason)
         case _:
             return None

@@ -1,7 +1,7 @@
 """Trust requests of ours: Finish, what a person does with them afterwards, and what the worker does by itself.
 
 start      certificate, key, staged assignments, trust request, exchanges, outbox rows: one transaction, or nothing
-tell       the worker makes the CEM request of one exchange and queues it as a document
+tell       the worker makes the CEM request or SCX file of one exchange and queues it as a document
 at_date    the respond-by date of one exchange has come
 """
 
@@ -34,7 +34,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.wizard import FieldError, Finish, FinishOrder, Told, plan_finish
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import changeover, documents
+from counterseal.engine import changeover, documents, scx_outbound
 from counterseal.engine.certificates import added_event
 from counterseal.engine.field_errors import FieldErrors
 from counterseal.engine.ports import NewKey, NotFound, Ports, Writer
@@ -249,8 +249,8 @@ def _event(by: str, name: str, request: TrustRequest, now: datetime, **facts: ob
 
 
 def tell(ports: Ports, row: Work) -> None:
-    """Performs a ``send-trust-request`` row. The request is signed with the certificate in use today, because the new one is
-    only staged (CEM-9)."""
+    """Performs a ``send-trust-request`` row. A CEM request is signed with the certificate in use today, because the new one is
+    only staged (CEM-9); an SCX file is never signed."""
     now = ports.clock.now()
     with ports.store.read() as reader:
         exchange = reader.exchange(ExchangeId(row.subject))
@@ -261,6 +261,25 @@ def tell(ports: Ports, row: Work) -> None:
         with ports.store.write() as writer:
             writer.complete(row)
         return
+    make = scx_outbound.document_of if exchange.channel is Channel.SCX else _cem_document
+    document = make(ports, around, exchange, request, certificate, now)
+    with ports.store.write() as writer:
+        exchange = writer.exchange(exchange.id)
+        writer.complete(row)
+        if exchange.state is ExchangeState.QUEUED:
+            documents.queue(ports, writer, document, around.agreement)
+            writer.put(replace(exchange, document_id=document.id))
+    ports.wake()
+
+
+def _cem_document(
+    ports: Ports,
+    around: Relationship,
+    exchange: Exchange,
+    request: TrustRequest,
+    certificate: HeldCertificate,
+    now: datetime,
+) -> Document:
     packed = translate.build_request(
         request_id=exchange.request_reference,
         as2_from=around.station.identity,
@@ -275,7 +294,7 @@ def tell(ports: Ports, row: Work) -> None:
         now=now,
     )
     payload, size, digest = documents.store_payload(ports, (packed.body,))
-    document = Document(
+    return Document(
         id=DocumentId(ports.entropy.new_id()),
         community_id=exchange.community_id,
         agreement_id=exchange.agreement_id,
@@ -291,13 +310,6 @@ def tell(ports: Ports, row: Work) -> None:
         created_by=request.created_by,
         created_at=now,
     )
-    with ports.store.write() as writer:
-        exchange = writer.exchange(exchange.id)
-        writer.complete(row)
-        if exchange.state is ExchangeState.QUEUED:
-            documents.queue(ports, writer, document, around.agreement)
-            writer.put(replace(exchange, document_id=document.id))
-    ports.wake()
 
 
 def at_date(ports: Ports, row: Work) -> None:
@@ -373,6 +385,7 @@ def _stop_telling(writer: Writer, exchange: Exchange, now: datetime) -> None:
     if document.state in {DocumentState.QUEUED, DocumentState.SENT}:
         writer.put(documents_.apply(document, Cancelled(by="system"), now))
         writer.cancel_work(kind=WorkKind.SEND_DOCUMENT, subject=document.id)
+        writer.cancel_work(kind=WorkKind.SECURE_FILE, subject=document.id)
         writer.cancel_work(kind=WorkKind.RECEIPT_TIMEOUT, subject=document.id)
 
 

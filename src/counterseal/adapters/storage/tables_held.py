@@ -71,6 +71,7 @@ agreements = Table(
     words("cem_capability"),
     at("created_at"),
     words("node", null=True),
+    words("scx_learned", null=True),
     UniqueConstraint("id"),
     UniqueConstraint("station_id", "partner_identity"),
     Index(None, "node"),

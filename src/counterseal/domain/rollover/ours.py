@@ -1,14 +1,16 @@
 """Our own certificate on its way to partners: staged before they are told, changed over partner by partner."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from counterseal.domain.agreement import Agreement, cutover_rule
 from counterseal.domain.assignment import Assignment
+from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.channel import SCXType
 from counterseal.domain.community import CutoverRule
 from counterseal.domain.exchange import Exchange, ExchangeState
-from counterseal.domain.resolve import ROLES, Held, Role, find, live
+from counterseal.domain.resolve import ROLES, Held, Role, active, find, live
 from counterseal.domain.rollover.changeover import in_slot, plan_activation
 from counterseal.domain.rollover.steps import Activate, Disassociate, Place, Plan, Slot, Stage
 from counterseal.domain.usage import BY_PROTOCOL, AssignmentState, Side, Usage
@@ -148,6 +150,21 @@ def decide_listener_cutover(
     if any(e.state is not ExchangeState.ACCEPTED for e in counted) and now <= respond_by:
         return Plan(again_at=respond_by)
     return plan_activation(listener_slot(place), fingerprint, assignments, held, now)
+
+
+def in_place_of(
+    agreement: Agreement,
+    usages: Collection[Usage],
+    fingerprint: Fingerprint,
+    assignments: Sequence[Assignment],
+    held: Held,
+) -> tuple[HeldCertificate, ...]:
+    """Ours that are active where this one is to be, the one in most usages first, then in the order of ``Usage``. Once it is
+    active itself, nothing of what it superseded is among them."""
+    slots = our_slots(agreement, usages)
+    present = [active(in_slot(assignments, s), s.side, s.usage) for s in slots]
+    counted = Counter(a.fingerprint for a in present if a is not None and a.fingerprint != fingerprint)
+    return tuple(held[f] for f, _ in counted.most_common() if f in held)
 
 
 def in_use_since(assignments: Sequence[Assignment], fingerprint: Fingerprint) -> datetime | None:

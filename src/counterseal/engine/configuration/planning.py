@@ -157,7 +157,9 @@ class Planner:
             created_at=stored.created_at if stored else self._now,
         )
         if stored is not None:  # what the wire taught us is no matter of configuration
-            wished = replace(wished, seen=stored.seen, cem_capability=stored.cem_capability)
+            wished = replace(
+                wished, seen=stored.seen, cem_capability=stored.cem_capability, scx_learned=stored.scx_learned
+            )
         name = f"{entry.station} - {entry.partner_identity}"
         self._put("agreement", name, wished.id, stored, wished, inside.community)
         live = self._reader.assignments(agreement_id=wished.id) if stored else []

@@ -23,10 +23,12 @@ from counterseal.domain.document import (
 from counterseal.domain.resolve import find
 from counterseal.domain.unfinished import OwedReceipt
 from counterseal.domain.usage import Side, Usage
+from counterseal.engine import scx_outbound
 from counterseal.engine.oftp2.line import Line
 from counterseal.engine.outcome import settle
 from counterseal.engine.ports import Ports, Writer
 from counterseal.engine.relationship import Relationship, certificates_of, gather, note_seen
+from counterseal.engine.scx_outbound import Verdict
 from counterseal.engine.translate import oftp2 as translate
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.ids import BlobId, DocumentId, Fingerprint, MessageRowId
@@ -214,6 +216,9 @@ class ReceiptDesk:
             return None
         found = gather(writer, sent.agreement_id)
         judged = judge(found, sent, receipt)
+        document = settle(writer, writer.document(sent.document_id), judged.event, now)
+        verdict = _verdict(judged, receipt, wire_id)
+        heard = scx_outbound.hear(line.ports, writer, document, verdict, now) if verdict is not None else ()
         message = Message(
             id=MessageRowId(line.ports.entropy.new_id()),
             community_id=found.community.id,
@@ -230,13 +235,12 @@ class ReceiptDesk:
             signer=judged.signer,
             disposition=translate.receipt_words(receipt),
             layers=("signed",) if receipt.sig else (),
-            findings=judged.findings,
+            findings=judged.findings + heard,
             at=now,
         )
         writer.put(message, self._transfer(message, now, now))
         if judged.signer is not None:
             note_seen(writer, (find(found.assignments, Side.THEIRS, Usage.RECEIPT_SIGN, judged.signer),), now)
-        document = settle(writer, writer.document(sent.document_id), judged.event, now)
         return self._let_go(writer, sent, document) if document.state is DocumentState.DELIVERED else None
 
     def _sent_file(self, writer: Writer, wire_id: str) -> Message | None:
@@ -279,6 +283,16 @@ class Judged:
     event: DocumentEvent
     signer: Fingerprint | None = None
     findings: tuple[Finding, ...] = ()
+
+
+def _verdict(judged: Judged, receipt: Receipt, wire_id: str) -> Verdict | None:
+    """What the receipt of a certificate file means; ``None``: it is signed, and not by this partner, so it decides nothing."""
+    if isinstance(receipt, NERP):
+        said = receipt.reast.strip() or translate.receipt_words(receipt)
+        return Verdict(accepted=False, reason=said, wire_id=wire_id)
+    if isinstance(judged.event, ReceiptPositive):
+        return Verdict(accepted=True, reason="", wire_id=wire_id)
+    return None
 
 
 def judge(found: Relationship, sent: Message, receipt: Receipt) -> Judged:

@@ -59,7 +59,8 @@ def secure(ports: Ports, row: Work) -> None:
 def repeatable(reader: Reader, document: Document, found: Relationship) -> Message | None:
     """The stored file that is sent again; ``None``: one has to be made.
 
-    Made anew after a receipt refused the last one, and where the certificate that it was encrypted to is no longer accepted.
+    Made anew after a receipt refused the last one, and where the certificate that it was encrypted to, or signed with, is no
+    longer accepted.
     """
     messages = reader.messages(document.id)
     sent = [m for m in messages if m.kind is MessageKind.OFTP2_FILE and m.direction is Direction.OUT and m.wire]
@@ -68,7 +69,8 @@ def repeatable(reader: Reader, document: Document, found: Relationship) -> Messa
     last = sent[-1]
     answered = any(m.refers_to == last.wire_id and m.direction is Direction.IN for m in messages)
     live = last.recipient is None or find(found.assignments, Side.THEIRS, Usage.FILE_ENCRYPT, last.recipient)
-    return last if live and not answered else None
+    known = last.signer is None or find(found.assignments, Side.OURS, Usage.FILE_SIGN, last.signer)
+    return last if live and known and not answered else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
