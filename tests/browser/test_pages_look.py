@@ -3,8 +3,10 @@
 import pytest
 from playwright.sync_api import Page
 
+from counterseal.domain.oftp_session import SessionOutcome
 from tests.browser.conftest import Live
 from tests.browser.look import complaints
+from tests.surfaces.web.oftp2_scene import Added, fill_oftp2
 from tests.surfaces.web.scene import Scene, fill
 
 PAGES = (
@@ -40,6 +42,35 @@ GATEWAY = (
 )
 
 
+OFTP2 = (
+    ("oftp2-sessions", "/sessions"),
+    ("oftp2-sessions-partner", "/sessions?agreement={agreement}"),
+    ("oftp2-session", "/sessions/{session}"),
+    ("oftp2-session-broken", "/sessions/{broken}"),
+    ("oftp2-document", "/documents/{resumed}"),
+    ("oftp2-document-cut", "/documents/{cut}"),
+    ("oftp2-document-held", "/documents/{held}"),
+    ("oftp2-release", "/documents/{held}/release-receipt"),
+    ("oftp2-reject", "/documents/{held}/reject-receipt"),
+    ("oftp2-agreement", "/agreements/{agreement}"),
+    ("oftp2-agreement-form", "/agreements/{agreement}/edit-oftp2"),
+    ("oftp2-agreement-new", "/partners/partner-3/agreements/new-oftp2"),
+    ("oftp2-partner", "/partners/partner-2"),
+    ("oftp2-send", "/documents/new"),
+)
+
+
+def place_of_oftp2(path: str, added: Added) -> str:
+    return path.format(
+        agreement=added.agreement.id,
+        session=added.sessions[SessionOutcome.CLEAN].id,
+        broken=added.sessions[SessionOutcome.BROKEN].id,
+        resumed=added.resumed.id,
+        cut=added.cut.id,
+        held=added.held.id,
+    )
+
+
 def place(path: str, scene: Scene) -> str:
     failed = next(d for d in scene.documents if d.state.value == "failed")
     return path.format(
@@ -61,6 +92,17 @@ def test_every_page_is_fit_for_every_reader(page: Page, live: Live, part: int) -
     found: list[str] = []
     for name, path in places[part::4]:
         page.goto(live.url + path)
+        found += complaints(page, name)
+    assert found == []
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_every_page_of_oftp2_is_fit_for_every_reader(page: Page, live: Live, part: int) -> None:
+    scene = fill(live.ports)
+    added = fill_oftp2(live.ports, scene)
+    found: list[str] = []
+    for name, path in OFTP2[part::3]:
+        page.goto(live.url + scene.base + place_of_oftp2(path, added))
         found += complaints(page, name)
     assert found == []
 

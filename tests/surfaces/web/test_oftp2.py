@@ -90,6 +90,20 @@ def test_a_held_receipt_is_asked_about_and_needs_a_reason_to_be_rejected(
     assert contents(ports) == before
 
 
+def test_home_names_a_held_receipt(admin: Browser, scene: Scene, added: Added) -> None:
+    text = admin.get(scene.base)
+    assert "ORDERS.4711 from Delphin Coatings SA waits for its receipt" in text
+    assert f"{scene.base}/documents/{added.held.id}" in text
+
+
+def test_an_agreement_without_certificates_says_what_is_missing(admin: Browser, scene: Scene, added: Added) -> None:
+    text = admin.get(f"{scene.base}/agreements/{added.agreement.id}")
+    assert "There is no certificate of ours to sign files with." in text
+    assert "There is no certificate of theirs to verify receipts with." in text
+    assert "secure authentication." not in text
+    assert "Send a document" not in text
+
+
 def test_a_document_without_a_held_receipt_is_not_decided_on(admin: Browser, scene: Scene, added: Added) -> None:
     path = f"{scene.base}/documents/{added.resumed.id}"
     assert "does not wait for a decision" in admin.get(f"{path}/release-receipt", status=409)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from counterseal.domain.agreement import Agreement, CEMCapability, handling_mode
+from counterseal.domain.agreement import Agreement, AS2Terms, CEMCapability, OFTP2Terms, handling_mode
 from counterseal.domain.assignment import Assignment
 from counterseal.domain.community import Community, HandlingMode, Partner, Station
 from counterseal.domain.document import Document, DocumentKind
@@ -145,17 +145,35 @@ def agreement(reader: Reader, found_community: Community, agreement_id: Agreemen
 
 def gaps(found: Agreement, assignments: Iterable[Assignment]) -> tuple[str, ...]:
     """Which active certificates the agreement's terms need and do not have yet."""
-    if found.protocol is not Protocol.AS2:
-        return ()
     active = {(a.side, a.usage) for a in assignments if a.state is AssignmentState.ACTIVE}
-    terms = found.as2
-    needs = (
+    needs = _needed_for_as2(found.as2) if found.protocol is Protocol.AS2 else _needed_for_oftp2(found.oftp2)
+    return tuple(text for needed, side, usage, text in needs if needed and (side, usage) not in active)
+
+
+Needed = tuple[tuple[bool, Side, Usage, str], ...]
+
+
+def _needed_for_as2(terms: AS2Terms) -> Needed:
+    return (
         (terms.sign, Side.OURS, Usage.SIGN, "no certificate of ours to sign with"),
         (terms.require_encrypted, Side.OURS, Usage.ENCRYPT, "no certificate of ours for them to encrypt to"),
         (terms.require_signed, Side.THEIRS, Usage.SIGN, "no certificate of theirs to verify with"),
         (terms.encrypt, Side.THEIRS, Usage.ENCRYPT, "no certificate of theirs to encrypt with"),
     )
-    return tuple(text for needed, side, usage, text in needs if needed and (side, usage) not in active)
+
+
+def _needed_for_oftp2(terms: OFTP2Terms) -> Needed:
+    receipts = terms.receipt_signed and terms.require_signed_receipt
+    proofs = terms.secure_authentication
+    return (
+        (terms.sign, Side.OURS, Usage.FILE_SIGN, "no certificate of ours to sign files with"),
+        (terms.require_encrypted, Side.OURS, Usage.FILE_ENCRYPT, "no certificate of ours for them to encrypt to"),
+        (terms.require_signed, Side.THEIRS, Usage.FILE_SIGN, "no certificate of theirs to verify files with"),
+        (terms.encrypt, Side.THEIRS, Usage.FILE_ENCRYPT, "no certificate of theirs to encrypt with"),
+        (receipts, Side.THEIRS, Usage.RECEIPT_SIGN, "no certificate of theirs to verify receipts with"),
+        (proofs, Side.OURS, Usage.SESSION_AUTH, "no certificate of ours for secure authentication"),
+        (proofs, Side.THEIRS, Usage.SESSION_AUTH, "no certificate of theirs for secure authentication"),
+    )
 
 
 def _name(names: Names, found: Agreement) -> AgreementName:

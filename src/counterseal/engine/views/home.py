@@ -28,6 +28,7 @@ from counterseal.engine.views.received import (
     with_certificates,
 )
 from counterseal.engine.views.sent import SentRow, exchanges_of, sent_rows
+from counterseal.engine.views.sessions import held_receipts
 from counterseal.kernel.ids import Fingerprint
 
 URGENT: Final = timedelta(days=14)
@@ -41,6 +42,8 @@ class NeedKind(StrEnum):
     """Why a person is needed, the most pressing first."""
 
     DECISION = "decision"
+    RECEIPT = "receipt"
+    """A received file whose EERP or NERP waits."""
     CHANGED_BACK = "changed-back"
     TRANSFERS = "transfers"
     REJECTED = "rejected"
@@ -164,6 +167,10 @@ def _needs(
     received = [row for row, _ in received_rows(reader, names) if row.state in WAITS]
     for offer in sorted(received, key=lambda row: row.state is ReceivedState.NEEDS_SECOND):
         yield Need(kind=NeedKind.DECISION, offer=offer, partner=offer.partner_name, urgent=True)
+    for held in held_receipts(reader, names):
+        partner = held.agreement.partner_name if held.agreement else ""
+        brought = DocumentRow(document=held.document, agreement=held.agreement)
+        yield Need(kind=NeedKind.RECEIPT, partner=partner, documents=(brought,), urgent=True)
     yield from _stuck(trouble)
     yield from _unanswered(reader, names, requests)
     for row in live:

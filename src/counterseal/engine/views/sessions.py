@@ -87,7 +87,7 @@ def sessions(reader: Reader, community: Community, *, agreement: str = "", page:
     rows = tuple(_row(names, one) for one in found[:PAGE_ROWS])
     return SessionList(
         page=Page(rows=rows, number=max(1, page), total=window.offset + len(found)),
-        held=_held(reader, names),
+        held=held_receipts(reader, names),
         of=of,
         can_call=_callable(names),
     )
@@ -126,7 +126,8 @@ def _row(names: Names, found: OFTPSession) -> SessionRow:
     return SessionRow(session=found, agreement=names.agreement(found.agreement_id))
 
 
-def _held(reader: Reader, names: Names) -> tuple[HeldRow, ...]:
+def held_receipts(reader: Reader, names: Names) -> tuple[HeldRow, ...]:
+    """Those of one community, at most fifty."""
     ids = [a.id for a in names.agreements.values() if a.protocol is Protocol.OFTP2]
     found = reader.owed_receipts(ids, held=True, limit=HELD_SHOWN) if ids else []
     return tuple(

@@ -155,6 +155,7 @@ PREFLIGHT: Final[Mapping[StrEnum, Look]] = {
 }
 NEED: Final[Mapping[StrEnum, Look]] = {
     NeedKind.DECISION: Look("Needs a decision", "hand", _WARN),
+    NeedKind.RECEIPT: Look("Receipt waits", "held", _WARN),
     NeedKind.CHANGED_BACK: Look("Put back", "swap", _BAD),
     NeedKind.TRANSFERS: Look("Not getting through", "failed", _BAD),
     NeedKind.REJECTED: Look("Rejected", "rejected", _BAD),
