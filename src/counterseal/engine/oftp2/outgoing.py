@@ -16,6 +16,7 @@ from counterseal.domain.document import (
     Direction,
     Document,
     DocumentEvent,
+    DocumentKind,
     DocumentState,
     GaveUp,
     LeftUs,
@@ -268,6 +269,10 @@ class Sender:
         said = f"The partner refused the file: {words}." + (f" It says: {event.text}" if event.text else "")
         if event.reason is FileReason.DUPLICATE_FILE and current.file.document.tries > 1:
             self._settle(current, LeftUs(), status="SFNA 13", detail="The partner has the file already.", ok=True)
+        elif current.file.document.kind is DocumentKind.SCX and event.reason is FileReason.INVALID_FILENAME:
+            # Its filter knows only RFC 5024's alphabet, which lacks the "_" of the reserved names: no retry helps (C 1).
+            told = f"{said} Its filter does not let {current.file.sfid.dsn} through: ask it to allow that name, then send again."
+            self._settle(current, GaveUp(told), status=f"SFNA {event.code}", detail=told)
         elif event.retry and self._may_retry(current):
             self._settle(current, AttemptFailed(said), status=f"SFNA {event.code}", detail=said)
         else:
