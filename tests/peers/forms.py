@@ -49,6 +49,19 @@ class Form:
             "retries": ["1s", "2s"],
         }
 
+    def layers(self, terms: dict[str, Any]) -> tuple[str, ...]:
+        """What our record says of a message in this form, outermost first."""
+        layers = []
+        if self.encrypt:
+            layers.append(f"encrypted {self.encrypt}, key by {terms['key_transport']}")
+        if self.compress == "after-signing":
+            layers.append("compressed zlib")
+        if self.sign:
+            layers.append(f"signed {self.sign}, rsa-{terms['padding']}")
+        if self.compress == "before-signing":
+            layers.append("compressed zlib")
+        return tuple(layers)
+
     def properties(self) -> dict[str, str]:
         """The same in the words of the peers' drivers."""
         return {
@@ -60,6 +73,7 @@ class Form:
             "pss": str(self.pss).lower(),
             "oaep": str(self.oaep).lower(),
             "encoding": self.encoding,
+            "chunked": str(self.chunked).lower(),
         }
 
     def content(self) -> bytes:
@@ -87,7 +101,8 @@ FORMS: Final = (
     Form(name="sha-512", sign="sha-512", encrypt="aes-128-cbc"),
     Form(name="3des", encrypt="3des-cbc"),
     Form(name="gcm", encrypt="aes-256-gcm"),
-    Form(name="pss-oaep", pss=True, oaep=True),
+    Form(name="pss", pss=True),
+    Form(name="oaep", oaep=True),
     Form(name="base64", encoding="base64"),
     Form(name="chunked", chunked=True),
     Form(name="twice", between="twice"),

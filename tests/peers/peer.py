@@ -11,10 +11,9 @@ import json
 import os
 import select
 import subprocess
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from tests.builders import Minted
 from tests.configurations import key_file
@@ -51,6 +50,8 @@ class Peer:
     port: int = field(default_factory=free_port)
     receipt_port: int = field(default_factory=free_port)
     process: "subprocess.Popen[str] | None" = None
+    has_driver: ClassVar[bool] = True
+    """Whether it reads and writes the lines above; what a product without a driver says goes to the log."""
 
     def __post_init__(self) -> None:
         self.minted = a_minted(self.name, 1)
@@ -75,7 +76,7 @@ class Peer:
             self.process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if self.has_driver else log,
                 stderr=log,
                 text=True,
                 cwd=self.folder,
@@ -116,12 +117,14 @@ class Peer:
         said: dict[str, Any] = json.loads(line)
         return said
 
-    def send(self, form: Form, content: bytes, name: str) -> Told:
-        path = self.folder / name
-        path.write_bytes(content)
+    def queue(self, form: Form, content: bytes, name: str) -> None:
+        """Everything is queued before the first outcome is asked for; a driver sends when it is asked."""
+        (self.folder / name).write_bytes(content)
+
+    def outcome(self, form: Form, name: str) -> Told:
         assert self.process is not None
         assert self.process.stdin is not None
-        self.process.stdin.write(f"send\t{form.name}\t{path}\t{name}\n")
+        self.process.stdin.write(f"send\t{form.name}\t{self.folder / name}\t{name}\n")
         self.process.stdin.flush()
         said = self._line()
         return Told(
@@ -153,7 +156,6 @@ class Peer:
         if self.process is None:
             return
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.close()
         self.process.terminate()
         try:
@@ -161,15 +163,9 @@ class Peer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
-        self.process.stdout.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def is_installed(name: str) -> bool:
     return (where_peers_are() / name / "stamp").exists()
-
-
-def wait_for_port(listens: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not listens() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert listens()

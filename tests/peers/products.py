@@ -29,6 +29,8 @@ class Product:
     """Where our document does not end as delivered."""
     mics: Mapping[str, str] = field(default_factory=dict)
     """Where it sees our MIC as another than its own."""
+    nameless: frozenset[str] = frozenset()
+    """Form and direction in which the document has no file name: it writes or reads none in the HTTP head."""
     peer: type[Peer] = Peer
 
     @property
@@ -44,8 +46,11 @@ class Product:
     def mic_in(self, form: Form) -> str:
         return self.mics.get(form.name, "equal")
 
-    def as_delivered(self, form: Form, content: bytes) -> bytes:
-        return content
+    def terms(self, form: Form) -> dict[str, Any]:
+        return {**form.terms(), **self.special.get("*", {}), **self.special.get(form.name, {})}
+
+    def knows_name(self, form: Form, direction: str) -> bool:
+        return f"{form.name} {direction}" not in self.nameless
 
 
 def _only(form: Form, direction: str) -> str | None:
@@ -65,18 +70,26 @@ PRODUCTS: Final = (
         command=_python,
         cannot={
             "gcm": "it has no AES-GCM",
+            "oaep in": "it writes RSA v1.5 also where it is told rsaes_oaep",
+            "compressed-after in": "it compresses before it signs only",
         },
         # Its OAEP is that of SHA-1 only.
-        special={"pss-oaep": {"key_transport": "rsa-oaep-sha-1"}},
+        special={"oaep": {"key_transport": "rsa-oaep-sha-1"}},
     ),
     Product(
         name="openas2",
         command=openas2.command,
         peer=openas2.OpenAS2,
         cannot={
-            "gcm": "it has no AES-GCM",
-            "pss-oaep": "it has neither PSS nor OAEP",
+            "gcm": "it has no AES-GCM: in EnvelopedData it cannot read it, AuthEnvelopedData it takes for the document",
+            "pss in": "it signs with RSA v1.5 only",
+            "oaep": "it reads and writes keys by RSA v1.5 only",
+            "base64 out": "it decodes no base64 around what is encrypted",
         },
+        mics=dict.fromkeys(
+            ("plain", "encrypted", "compressed", "compressed-encrypted", "unsigned-receipt", "async-unsigned"), "absent"
+        ),
+        nameless=frozenset({"plain out", "plain in"}),
     ),
 )
 
@@ -94,7 +107,7 @@ def start_peer(product: Product, folder: Path) -> Iterator[tuple[Gateway, Peer]]
         peer_url=peer.url,
         forms=product.forms,
         theirs=peer.minted,
-        special=dict(product.special),
+        terms={form.name: product.terms(form) for form in product.forms},
     )
     with ExitStack() as ending:
         ending.callback(gateway.stop)

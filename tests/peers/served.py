@@ -46,11 +46,11 @@ class Gateway:
     peer_url: str
     forms: tuple[Form, ...]
     theirs: Minted
-    special: dict[str, dict[str, Any]]
-    """Terms by name of a form; ``*``: of every one."""
+    terms: dict[str, dict[str, Any]]
+    """By name of a form."""
     ours: Minted = field(default_factory=lambda: a_minted(NAME, 0))
     port: int = field(default_factory=free_port)
-    between: list["Between"] = field(default_factory=list)
+    between: dict[str, "Between"] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     ports: Ports | None = None
 
@@ -73,7 +73,7 @@ class Gateway:
 
     def _through(self, url: str, form: Form) -> str:
         between = Between(url, form.between)
-        self.between.append(between)
+        self.between[form.name] = between
         return between.url
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class Gateway:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(40)
-        for between in self.between:
+        for between in self.between.values():
             between.close()
 
     def _configuration(self) -> dict[str, Any]:
@@ -132,9 +132,7 @@ class Gateway:
             "as2": {
                 "url": url,
                 "max_parallel": 1,
-                **form.terms(),
-                **self.special.get("*", {}),
-                **self.special.get(form.name, {}),
+                **self.terms[form.name],
             },
             "assignments": {
                 "ours": {"sign": "own", "encrypt": "own"},
@@ -175,6 +173,10 @@ class Gateway:
             found = reader.documents(community_id=None, window=Window(limit=500), direction=Direction.IN)
         return [document for document in found if document.agreement_id == agreement]
 
+    def answers_to(self, form: Form) -> list[bytes]:
+        """What we answered to what arrived twice."""
+        return self.between[form.name].answers
+
     def content(self, document: Document) -> bytes:
         return b"" if document.payload is None else b"".join(bytes(c) for c in self.opened.blobs.read(document.payload))
 
@@ -200,6 +202,7 @@ class Between:
     def __init__(self, target: str, rule: str) -> None:
         self._target, self._rule = urlsplit(target), rule
         self._lost = False
+        self.answers: list[bytes] = []
         between = self
 
         class Passing(BaseHTTPRequestHandler):
@@ -245,7 +248,8 @@ class Between:
             connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            self.answers.append(answer.read())
+            return answer.status, answer.getheaders(), self.answers[-1]
         finally:
             connection.close()
 

@@ -306,6 +306,27 @@ def test_file_names_are_preserved(name: str) -> None:
     assert open_(built(document(file_name=name))).parts.heads[0].file_name == expected
 
 
+@pytest.mark.parametrize(
+    ("content_type", "written", "name"),
+    [
+        ("application/pkcs7-mime", "smime.p7m", None),
+        ("application/pkcs7-mime", "SMIME.P7Z", None),
+        ("multipart/signed", "orders.edi", "orders.edi"),
+        ("application/edifact", "orders.p7m", "orders.p7m"),
+    ],
+)
+def test_the_name_of_an_envelope_is_not_that_of_the_document(content_type: str, written: str, name: str | None) -> None:
+    head = as2.MessageHead.parse(
+        [
+            ("AS2-From", "a"),
+            ("AS2-To", "b"),
+            ("Content-Type", content_type),
+            ("Content-Disposition", f'attachment; filename="{written}"'),
+        ]
+    )
+    assert head.file_name == name
+
+
 # what we write
 
 BAD_ENVELOPES: dict[str, dict[str, Any]] = {

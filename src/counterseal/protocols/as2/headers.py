@@ -23,6 +23,7 @@ SIGNED: Final = "multipart/signed"
 OCTETS: Final = ContentType("application/octet-stream")
 
 _FEATURE: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ENVELOPE_NAME: Final = re.compile(r"smime\.p7[mszc]", re.IGNORECASE)
 _URL: Final = re.compile(r"[!-~]{1,2048}")
 
 
@@ -69,7 +70,7 @@ class MessageHead:
     date: str
     content_type: ContentType
     file_name: str | None
-    """Of the outermost headers, cleaned; that of a part is in its ``PartHead``."""
+    """Of the outermost headers, cleaned, unless it is that of an envelope; that of a part is in its ``PartHead``."""
     receipt_request: ReceiptRequest | None
     leniencies: frozenset[Leniency]
 
@@ -93,7 +94,7 @@ class MessageHead:
             subject=_shown(found, "Subject"),
             date=_shown(found, "Date"),
             content_type=content_type_of(found, leniencies),
-            file_name=clean_file_name(file_name_of(found) or ""),
+            file_name=_file_name(found),
             receipt_request=_receipt_request(found, leniencies),
             leniencies=frozenset(leniencies),
         )
@@ -101,6 +102,13 @@ class MessageHead:
     @property
     def announces_cem(self) -> bool:
         return "cem" in self.features
+
+
+def _file_name(headers: Headers) -> str | None:
+    """``smime.p7m`` and the like name an envelope (RFC 8551 3.2.1), never the document in it. Interop: OpenAS2 and pyas2lib
+    write it where the part inside has no name."""
+    name = clean_file_name(file_name_of(headers) or "")
+    return None if name is not None and _ENVELOPE_NAME.fullmatch(name) else name
 
 
 def content_type_of(headers: Headers, leniencies: set[Leniency]) -> ContentType:

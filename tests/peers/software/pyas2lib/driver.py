@@ -66,10 +66,13 @@ US = {form: us(form) for form in FORM_OF.values()}
 GATEWAY = {form: gateway(form) for form in FORM_OF.values()}
 
 
-def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+def post(
+    url: str, headers: dict[str, str], body: bytes, *, chunked: bool = False
+) -> tuple[int, list[tuple[str, str]], bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-    connection.request("POST", parts.path or "/", body=body, headers=headers)
+    blocks = (body[at : at + 1000] for at in range(0, len(body), 1000)) if chunked else body
+    connection.request("POST", parts.path or "/", body=blocks, headers=headers, encode_chunked=chunked)
     answer = connection.getresponse()
     got = answer.status, answer.getheaders(), answer.read()
     connection.close()
@@ -105,7 +108,11 @@ def send(form: str, path: str, name: str) -> dict[str, object]:
     )
     sent[message.message_id] = message
     waiting = receipts[message.message_id] = (threading.Event(), {})
-    status, headers, body = post(SAID[f"{form}.gateway_url"], message.headers, message.content)
+    asked = dict(message.headers)
+    chunked = SAID[f"{form}.chunked"] == "true"
+    if chunked:
+        asked["Transfer-Encoding"] = "chunked"
+    status, headers, body = post(SAID[f"{form}.gateway_url"], asked, message.content, chunked=chunked)
     match SAID[f"{form}.receipt"]:
         case "none":
             return {"status": status}
