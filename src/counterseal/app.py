@@ -24,7 +24,7 @@ from starlette.routing import Mount
 
 from counterseal import __version__
 from counterseal.adapters.backend import FolderBackend
-from counterseal.adapters.blobs import FolderBlobs
+from counterseal.adapters.blobs import Payloads
 from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.http.listener import PublicListener
 from counterseal.adapters.http.serving import Server, TLSServer
@@ -102,9 +102,10 @@ def _files_of(settings: Settings) -> Iterator[None]:
 
 
 def _opened(settings: Settings) -> Ports:
+    payloads = Payloads(settings.data_dir / "payloads")
     return Ports(
-        store=SQLStore(settings.store_url),
-        blobs=FolderBlobs(settings.data_dir / "payloads"),
+        store=SQLStore(settings.store_url, settle=payloads.settle),
+        blobs=payloads,
         vault=FileVault.open(settings.data_dir, settings.vault_passphrase()),
         poster=DeferredPoster(),
         backend=FolderBackend(settings.inbox),
@@ -121,6 +122,8 @@ def close_ports(ports: Ports) -> None:
     ports.store.seal()
     if isinstance(ports.store, SQLStore):
         ports.store.close()
+    if isinstance(ports.blobs, Payloads):
+        ports.blobs.close()
 
 
 def serve(settings: Settings, *, loaded: Callable[[], None]) -> None:

@@ -351,7 +351,7 @@ class BlobWriter(Port):
         """Raises ``BlobTooLarge``, ``BlobUnavailable``."""
 
     def commit(self) -> BlobId:
-        """Durable on disk when it returns."""
+        """Durable, at the latest, when the next write transaction of the store is."""
 
     def keep(self) -> BlobId:
         """Makes durable what was written so far and lets it outlast a crash: ``Blobs.resume`` continues it. The writer stays

@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from counterseal.adapters.blobs.packs import sync_folder
 from counterseal.engine.ports import BlobTooLarge, BlobUnavailable
 from counterseal.kernel.clock import utc
 from counterseal.kernel.errors import CallerFault
@@ -39,16 +40,8 @@ class BlobClosed(CallerFault):
     code = "blobs.closed"
 
 
-def _unavailable(what: str, error: OSError) -> BlobUnavailable:
+def unavailable(what: str, error: OSError) -> BlobUnavailable:
     return BlobUnavailable(f"the payload store cannot {what}: {error.strerror or type(error).__name__}")
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class FolderBlobWriter:
@@ -68,7 +61,7 @@ class FolderBlobWriter:
             if kept:
                 self._continue_at(size)
         except OSError as error:
-            raise _unavailable("be written", error) from error
+            raise unavailable("be written", error) from error
 
     def _continue_at(self, size: int) -> None:
         """Behind what was kept for sure; what a crash left behind that is written again."""
@@ -98,7 +91,7 @@ class FolderBlobWriter:
                 rest = rest[written:]
         except OSError as error:
             self.abort()
-            raise _unavailable("be written", error) from error
+            raise unavailable("be written", error) from error
 
     def commit(self) -> BlobId:
         if self._descriptor is None:
@@ -107,12 +100,12 @@ class FolderBlobWriter:
         try:
             os.fsync(self._descriptor)
             self._path.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             self.abort()
             with suppress(OSError):
                 target.unlink()
-            raise _unavailable("keep the payload", error) from error
+            raise unavailable("keep the payload", error) from error
         os.close(self._descriptor)
         self._descriptor = None
         return BlobId(self._name)
@@ -126,10 +119,10 @@ class FolderBlobWriter:
                 target = self._root / _KEPT / self._name
                 self._path.rename(target)
                 self._path, self._kept = target, True
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         except OSError as error:
             self.abort()
-            raise _unavailable("keep the payload", error) from error
+            raise unavailable("keep the payload", error) from error
         return BlobId(self._name)
 
     def abort(self) -> None:
@@ -154,7 +147,7 @@ class FolderBlobs:
             self._make_folders()
             (root / _KEPT).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise _unavailable("be opened", error) from error
+            raise unavailable("be opened", error) from error
 
     def _make_folders(self) -> None:
         """``incoming`` last: where it is, all the others are, and their names are durable."""
@@ -163,10 +156,10 @@ class FolderBlobs:
             return
         for number in range(256):
             (self._root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(self._root)
+        sync_folder(self._root)
         incoming.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(self._root)
-        _sync_folder(self._root.parent)
+        sync_folder(self._root)
+        sync_folder(self._root.parent)
 
     def create(self, *, max_bytes: int | None) -> FolderBlobWriter:
         return FolderBlobWriter(self._root, max_bytes=max_bytes)
@@ -184,7 +177,7 @@ class FolderBlobs:
         except FileNotFoundError:
             raise BlobUnavailable("the payload is not there any more") from None
         except OSError as error:
-            raise _unavailable("be read", error) from error
+            raise unavailable("be read", error) from error
         return _Chunks(descriptor, offset)
 
     def resume(self, blob_id: BlobId, *, size: int, max_bytes: int | None) -> FolderBlobWriter:
@@ -208,14 +201,14 @@ class FolderBlobs:
         except FileNotFoundError:
             raise BlobUnavailable("the payload is not there any more") from None
         except OSError as error:
-            raise _unavailable("be read", error) from error
+            raise unavailable("be read", error) from error
 
     def delete(self, blob_id: BlobId) -> None:
         try:
             self._path(blob_id).unlink(missing_ok=True)
             (self._root / _KEPT / blob_id).unlink(missing_ok=True)
         except OSError as error:
-            raise _unavailable("remove a payload", error) from error
+            raise unavailable("remove a payload", error) from error
 
     def sweep(self, *, older_than: datetime) -> int:
         """Counts by the time of the last write, so that a long upload that is still going on is left alone. What was kept is
@@ -230,7 +223,7 @@ class FolderBlobs:
                             Path(entry.path).unlink(missing_ok=True)
                             count += 1
         except OSError as error:
-            raise _unavailable("be swept", error) from error
+            raise unavailable("be swept", error) from error
         return count
 
 
@@ -252,7 +245,7 @@ class _Chunks:
             chunk = self._file.read(CHUNK_BYTES if self._left is None else min(CHUNK_BYTES, self._left))
         except OSError as error:
             self._file.close()
-            raise _unavailable("be read", error) from error
+            raise unavailable("be read", error) from error
         if not chunk:
             self._file.close()
             raise StopIteration

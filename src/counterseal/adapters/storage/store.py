@@ -1,7 +1,7 @@
 """``SQLStore``: the port ``Store`` over SQLite and PostgreSQL."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -49,8 +49,12 @@ def _database(url: str) -> Database:
 class SQLStore:
     """Every context is one transaction; a thread has at most one at a time and leaves it where it entered it."""
 
-    def __init__(self, url: str) -> None:
-        """Opens the database and brings its tables up to date. Raises ``StoreUnavailable``."""
+    def __init__(self, url: str, *, settle: Callable[[], None] = lambda: None) -> None:
+        """Opens the database and brings its tables up to date. Raises ``StoreUnavailable``.
+
+        ``settle`` is called before each commit: what rows refer to outside the database is durable when it returns.
+        """
+        self._settle = settle
         self._database = _database(url)
         self._inside = threading.local()
         self._memory = Memory()
@@ -87,11 +91,13 @@ class SQLStore:
 
     @contextmanager
     def write(self) -> Iterator[SQLWriter]:
+        self._settle()  # outside the queue of the writers; inside it there is seldom something left
         with self._alone_in_thread(), self._database.writing() as connection:
             writer = SQLWriter(connection, locks=self._database.locks_rows, memory=self._memory)
             try:
                 yield writer
                 writer.ensure_whole()
+                self._settle()
             finally:
                 writer.close()
 
