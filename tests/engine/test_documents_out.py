@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from counterseal.domain.agreement import ReceiptMode
+from counterseal.domain.agreement import Cipher, ReceiptMode
 from counterseal.domain.document import Direction, DocumentState
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import WorkKind
@@ -106,6 +106,19 @@ def test_an_envelope_mic_is_a_success_only_where_the_agreement_allows_exactly_th
 
     assert world.alpha.document(allowed.id).state is DocumentState.DELIVERED
     assert world.alpha.document(wrong.id).state is DocumentState.DELIVERED_DIFFERENT
+
+
+def test_the_mic_of_an_aes_gcm_envelope_is_never_a_success(world: World) -> None:
+    """OpenAS2 2.10 delivers AuthEnvelopedData unopened and answers ``processed``: P-28 explains no such thing."""
+    world.alpha.change_terms(accept_envelope_mic=True, cipher=Cipher.AES256_GCM)
+    world.dial(receipt=ReceiptDial.ENVELOPE_MIC)
+    sent = world.alpha.send()
+
+    world.work()
+
+    document = world.alpha.document(sent.id)
+    assert document.state is DocumentState.DELIVERED_DIFFERENT
+    assert "delivered it unopened" in document.reason
 
 
 def test_a_silent_partner_gets_the_same_octets_by_schedule_until_we_give_up(world: World) -> None:

@@ -139,6 +139,11 @@ def _mic_difference(ports: Ports, terms: AS2Terms, sent: Message, opened: as2.Op
         verdict = as2.compare_mic(ours, opened.mic, envelope=_envelope_digests(ports, sent, opened.mic))
     theirs = opened.mic_text or "none"
     if verdict is MICVerdict.ENVELOPE:
+        if _told_as_authenticated(terms, sent):
+            return (
+                "The MIC in the receipt is that of the AES-GCM envelope: the partner has probably delivered it unopened. "
+                f"Ours is {sent.mic}, theirs {theirs}. Ask the partner; choose AES-CBC where its software has no AES-GCM."
+            )
         if terms.accept_envelope_mic:
             return ""
         return (
@@ -150,6 +155,11 @@ def _mic_difference(ports: Ports, terms: AS2Terms, sent: Message, opened: as2.Op
             return ""
         return f"The receipt has no MIC: ours is {sent.mic}. Ask the partner whether it has the whole document."
     return f"The MIC in the receipt is another: ours is {sent.mic}, theirs {theirs}. Compare the document with the partner."
+
+
+def _told_as_authenticated(terms: AS2Terms, sent: Message) -> bool:
+    """Whether it went as AuthEnvelopedData. Interop: OpenAS2 2.10 takes that for a document and says ``processed``."""
+    return not terms.gcm_in_enveloped_data and any("-gcm," in layer for layer in sent.layers)
 
 
 def _envelope_digests(ports: Ports, sent: Message, mic: as2.MIC | None) -> dict[Digest, bytes]:
