@@ -19,12 +19,10 @@ from counterseal.domain.wizard import (
     FieldError,
     Finish,
     FinishOrder,
-    Preflight,
     Told,
     eligible,
     findings_about,
     plan_finish,
-    preflight,
 )
 from counterseal.kernel.finding import Severity
 from counterseal.kernel.ids import CommunityId, KeyId, ListenerId, PartnerId
@@ -39,7 +37,6 @@ from tests.builders import (
     an_id,
     ec_key,
     mint_ca,
-    oftp2_terms,
     rsa_key,
 )
 from tests.builders import mint as mint_certificate
@@ -328,35 +325,6 @@ def test_those_left_out_are_listed_with_the_reason() -> None:
 def test_scx_lists_oftp2_agreements_without_a_cem_capability() -> None:
     listed = eligible(Protocol.OFTP2, *a_list(an("a", protocol=Protocol.OFTP2), an("b")))
     assert [(c.partner.id, c.capability) for c in listed.candidates] == [("a", None)]
-
-
-OLD = a_certificate(key=rsa_key(6))
-OTHER_EKU = a_certificate(key=rsa_key(5), extended_key_usage=[SERVER_AUTH])
-OTHER_NAME = a_certificate("Renamed", key=rsa_key(5))
-WILL, MAY, WILL_NOT = Preflight
-
-
-@pytest.mark.parametrize(
-    ("rule", "new", "current", "expected"),
-    [
-        ("exact", NEW.certificate, [OLD], WILL),
-        ("exact", OTHER_EKU, [OLD], WILL_NOT),
-        ("no-eku", OTHER_EKU, [OLD], WILL),
-        ("lenient", OTHER_EKU, [OLD], WILL),
-        ("no-eku", OTHER_NAME, [OLD], WILL_NOT),
-        ("clid", OTHER_NAME, [OLD], WILL),
-        ("unknown", NEW.certificate, [OLD], WILL),
-        ("unknown", OTHER_NAME, [OLD], MAY),
-        ("exact", OTHER_NAME, [OLD, a_certificate("Renamed", key=rsa_key(6))], WILL),
-        ("exact", NEW.certificate, [], MAY),
-    ],
-)
-def test_the_preflight_says_what_their_rule_makes_of_it(
-    rule: str, new: Certificate, current: list[Certificate], expected: Preflight
-) -> None:
-    line = preflight(an_agreement(protocol=Protocol.OFTP2, terms=oftp2_terms(scx_rule=rule)), new, current)
-    assert line.result is expected
-    assert line.text.endswith(".")
 
 
 def test_the_request_belongs_to_the_certificates_community() -> None:

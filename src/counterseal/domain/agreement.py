@@ -199,7 +199,7 @@ class OFTP2Terms:
     answer_all_usages: bool = False
     """A Request is answered with the receipt and session certificates too."""
     scx_rule: str = "unknown"
-    """How the partner matches a certificate (oftp2-scx.md 6.4): exact, no-eku, clid, lenient, unknown."""
+    """How the partner matches a certificate: a value of ``SCXRule``, or ``unknown``."""
     retries: tuple[timedelta, ...] = DEFAULT_RETRIES
     inactivity: timedelta = timedelta(minutes=3)
 

@@ -20,6 +20,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.engine import changeover, documents
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, gather
+from counterseal.engine.scx_preflight import note_answer
 from counterseal.engine.translate import scx as translate
 from counterseal.kernel.conversation import allows
 from counterseal.kernel.finding import Finding
@@ -102,12 +103,20 @@ def hear(ports: Ports, writer: Writer, document: Document, verdict: Verdict, now
         asked_elsewhere=False,
     )
     for answered in decision.events:
+        _learn(writer, around, exchange, verdict)
         exchange = exchanges_.apply(exchange, answered.event, now)
         writer.put(exchange)
         writer.record(_event(around, exchange, f"exchange.{exchange.state.value}", now, reason=exchange.reason))
         if exchange.state is ExchangeState.ACCEPTED:
             changeover.change_over(ports, writer, exchange, now)
     return decision.findings
+
+
+def _learn(writer: Writer, around: Relationship, exchange: Exchange, verdict: Verdict) -> None:
+    held = around.held.get(exchange.fingerprint)
+    if held is not None:
+        usages = writer.trust_request(exchange.trust_request_id).usages
+        note_answer(writer, around, held.certificate, usages, accepted=verdict.accepted)
 
 
 def open_requests(reader: Reader, agreement_id: AgreementId) -> list[Exchange]:

@@ -13,14 +13,17 @@ from counterseal.domain.wizard.fields import (
     check_respond_by,
 )
 from counterseal.domain.wizard.finish import Finish, FinishOrder, Told, plan_finish
-from counterseal.domain.wizard.partners import (
-    Candidate,
-    Eligible,
-    LeftOut,
+from counterseal.domain.wizard.partners import Candidate, Eligible, LeftOut, eligible, eligible_over
+from counterseal.domain.wizard.preflight import (
+    FieldDifference,
+    Forecast,
     Preflight,
     PreflightLine,
-    eligible,
+    Replaced,
+    RuleSource,
+    learn,
     preflight,
+    rules_of,
 )
 from counterseal.domain.wizard.review import findings_about
 
@@ -33,18 +36,25 @@ __all__ = [
     "CertificateFields",
     "CertificateWish",
     "Eligible",
+    "FieldDifference",
     "FieldError",
     "Finish",
     "FinishOrder",
+    "Forecast",
     "KeyChoice",
     "LeftOut",
     "Preflight",
     "PreflightLine",
+    "Replaced",
+    "RuleSource",
     "Told",
     "check_fields",
     "check_respond_by",
     "eligible",
+    "eligible_over",
     "findings_about",
+    "learn",
     "plan_finish",
     "preflight",
+    "rules_of",
 ]

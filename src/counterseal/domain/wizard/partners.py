@@ -1,24 +1,13 @@
-"""Page 3 of the wizard, the partners: who can be told by CEM, who by SCX, who by neither and why; the SCX pre-flight."""
+"""Page 3 of the wizard, the partners: who can be told by CEM, who by SCX, who by neither and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from counterseal.domain.agreement import Agreement, CEMCapability
 from counterseal.domain.channel import Channel
 from counterseal.domain.community import Partner
-from counterseal.domain.policies.renewal import differing_fields
 from counterseal.domain.usage import Protocol
 from counterseal.kernel.ids import PartnerId
-from counterseal.kernel.x509 import Certificate
-
-
-class Preflight(StrEnum):
-    """What the partner's matching rule will make of the certificate (oftp2-scx.md 6.4)."""
-
-    WILL_MATCH = "will match"
-    MAY_NOT_MATCH = "may not match"
-    WILL_NOT_MATCH = "will not match"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,35 +87,3 @@ def _why_not(agreement: Agreement) -> str:
     if agreement.protocol is Protocol.AS2 and agreement.cem_capability is CEMCapability.OFF:
         return f"{name} is switched off for this partner. {instead}"
     return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreflightLine:
-    result: Preflight
-    text: str
-
-
-def preflight(agreement: Agreement, new: Certificate, current: Sequence[Certificate]) -> PreflightLine:
-    """What the partner will make of ``new``, given those of ours that it has today (``current``, for the chosen usages)."""
-    if not current:
-        text = "It has none of ours yet: a first exchange. It may answer with a NERP; agree on it before."
-        return PreflightLine(result=Preflight.MAY_NOT_MATCH, text=text)
-    differs = min((differing_fields(old, new) for old in current), key=len)
-    rule = agreement.oftp2.scx_rule
-    counted = tuple(f for f in differs if f != "extended key usage") if rule in {"no-eku", "lenient"} else differs
-    if rule == "clid":
-        text = "It matches by the CLID that we send along, which names the old certificate. Expect an EERP."
-        return PreflightLine(result=Preflight.WILL_MATCH, text=text)
-    if not counted:
-        words = (
-            "All four fields equal."
-            if not differs
-            else "Subject, issuer and key usage equal; it ignores extended key usage."
-        )
-        return PreflightLine(result=Preflight.WILL_MATCH, text=f"{words} Expect an EERP.")
-    named = ", ".join(counted)
-    if rule == "unknown":
-        text = f"Its matching rule is not known, and this differs: {named}. It may answer with a NERP."
-        return PreflightLine(result=Preflight.MAY_NOT_MATCH, text=text)
-    text = f"Different from the one it has: {named}. Expect a NERP: keep these fields, or tell it by mail."
-    return PreflightLine(result=Preflight.WILL_NOT_MATCH, text=text)

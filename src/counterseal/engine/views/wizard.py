@@ -7,10 +7,12 @@ from datetime import datetime
 
 from counterseal.domain.agreement import Agreement
 from counterseal.domain.assignment import Assignment
+from counterseal.domain.channel import SCXType
 from counterseal.domain.community import Community
 from counterseal.domain.usage import BY_PROTOCOL, DECRYPTING, Protocol, Side, Usage
-from counterseal.domain.wizard import Candidate, LeftOut, PreflightLine, eligible, findings_about, preflight
+from counterseal.domain.wizard import Candidate, LeftOut, PreflightLine, eligible, findings_about
 from counterseal.engine.ports import Reader
+from counterseal.engine.scx_preflight import line_for
 from counterseal.engine.views.certificates import CertificateRow, certificate_rows
 from counterseal.engine.views.names import Names, gather
 from counterseal.kernel.finding import Finding
@@ -56,6 +58,7 @@ def review(
     certificate: Certificate,
     *,
     usages: frozenset[Usage],
+    scx_type: SCXType | None,
     renews: str | None,
     respond_by: datetime | None,
     now: datetime,
@@ -78,7 +81,7 @@ def review(
             now=now,
         ),
         cem=tuple(Pick(candidate=c, preflight=None) for c in over_as2.candidates),
-        scx=tuple(_scx(names, over_oftp2.candidates, certificate, usages, assignments)),
+        scx=tuple(_scx(names, over_oftp2.candidates, certificate, usages, scx_type, assignments)),
         has_oftp2=any(a.protocol is Protocol.OFTP2 for a in agreements),
         neither=(*over_as2.left_out, *over_oftp2.left_out),
         renewed=renewed,
@@ -96,17 +99,17 @@ def _scx(
     candidates: Sequence[Candidate],
     certificate: Certificate,
     usages: frozenset[Usage],
+    kind: SCXType | None,
     assignments: Sequence[Assignment],
 ) -> list[Pick]:
-    ours: dict[AgreementId, set[Certificate]] = defaultdict(set)
+    ours: dict[AgreementId, list[Assignment]] = defaultdict(list)
     for assignment in assignments:
-        held = names.certificates.get(assignment.fingerprint)
-        if assignment.agreement_id and assignment.accepts and assignment.usage in usages and held:
-            ours[assignment.agreement_id].add(held.certificate)
+        if assignment.agreement_id:
+            ours[assignment.agreement_id].append(assignment)
     return [
         Pick(
             candidate=c,
-            preflight=preflight(c.agreement, certificate, sorted(ours[c.agreement.id], key=lambda x: x.not_after)),
+            preflight=line_for(c.agreement, certificate, usages, kind, ours[c.agreement.id], names.certificates),
         )
         for c in candidates
     ]

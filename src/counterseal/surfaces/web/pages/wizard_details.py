@@ -80,6 +80,7 @@ def _view(visit: Visit, community: Community, content: Content) -> WizardView:
             community,
             certificate,
             usages=chosen_usages(content.choices),
+            scx_type=content.choices.scx_type,
             renews=content.renews,
             respond_by=respond_by if isinstance(respond_by, datetime) and content.choices.send else None,
             now=visit.now,
