@@ -23,6 +23,7 @@ from counterseal.domain.policies import (
     Policy,
     Revocation,
 )
+from counterseal.domain.policies.matching import match_scx
 from counterseal.domain.policies.relation import already_accepted, trusted_path
 from counterseal.domain.policies.renewal import is_renewal, renewed
 from counterseal.kernel.finding import Finding, Severity, Verdict
@@ -69,13 +70,21 @@ def evaluate(case: Input) -> Evaluation:
     findings += [f for p in CERTIFICATE_CHAIN + RELATION_CHAIN if (f := p(case)) is not None]
     return Evaluation(
         verdict=Verdict.of(findings),
-        renews=renewed(case),
+        renews=_followed(case),
         renewal=is_renewal(case),
         trusted=trusted_path(case) is not None,
         known=already_accepted(case),
         authentic=_authentic(findings),
         begins_at=case.offered.not_before if case.now < case.offered.not_before else None,
     )
+
+
+def _followed(case: Input) -> tuple[Fingerprint, ...]:
+    """SCX: only the one whose match decides what the certificate is for (SCX-25), so that a Replace ends no other."""
+    if case.channel is not Channel.SCX:
+        return renewed(case)
+    matched = match_scx(case.offered, case.assignments, case.held, named_old=case.named_old).matched
+    return (matched,) if matched is not None and matched != case.fingerprint else ()
 
 
 def _authentic(findings: list[Finding]) -> bool:

@@ -37,18 +37,22 @@ from counterseal.domain.trust import (
     Wait,
     WaitsFor,
 )
-from counterseal.domain.usage import AssignmentState, Side, Usage
+from counterseal.domain.usage import BY_PROTOCOL, AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import addresses, documents
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.translate import cem as translate
+from counterseal.engine.translate import scx_inbound as translate_scx
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.ids import DocumentId, Fingerprint, OfferedCertificateId, OfferId, OutboxId
 
-SUPPORTED: Final = frozenset({Usage.SIGN, Usage.ENCRYPT, Usage.TLS_SERVER, Usage.TLS_CLIENT})
-"""What a partner's certificate can be used for here over CEM."""
+SUPPORTED: Final = {
+    Channel.CEM: frozenset({Usage.SIGN, Usage.ENCRYPT, Usage.TLS_SERVER, Usage.TLS_CLIENT}),
+    Channel.SCX: BY_PROTOCOL[Protocol.OFTP2],
+}
+"""What a partner's certificate can be used for here."""
 
 
 class DecisionRefused(CallerFault):
@@ -77,7 +81,7 @@ def input_for(
         chain=offered.chain,
         problem=problem,
         usages=offered.usages,
-        supported=SUPPORTED,
+        supported=SUPPORTED.get(offer.channel, frozenset()),
         channel=offer.channel,
         scx_type=offer.scx_type,
         envelope=envelope,
@@ -88,12 +92,22 @@ def input_for(
         retired=frozenset(a.fingerprint for a in history if a.state is AssignmentState.RETIRED),
         revoked=frozenset(a.fingerprint for a in history if a.state is AssignmentState.REVOKED),
         trusted_roots=(),
-        named_old=frozenset(),
+        named_old=named_old(reader, around, offer),
         revocation=Revocation.UNKNOWN,
         revocation_configured=False,
         respond_by=offer.respond_by,
         now=now,
     )
+
+
+def named_old(reader: Reader, around: Relationship, offer: Offer) -> frozenset[Fingerprint]:
+    """The partner's certificates that an SCX file names as the old one; none over other channels."""
+    if offer.channel is not Channel.SCX:
+        return frozenset()
+    theirs = {a.fingerprint for a in around.assignments if a.side is Side.THEIRS and a.accepts}
+    file = reader.document(offer.document_id).virtual_file
+    held = (h.certificate for f, h in around.held.items() if f in theirs)
+    return translate_scx.named_by(file.description if file is not None else "", held)
 
 
 def decide_by_policy(
@@ -107,7 +121,8 @@ def decide_by_policy(
     match handling:
         case Accept():
             offered = offers_.apply(offered, OfferAccepted(by="policy"), case.now)
-            take(ports, writer, around, offer, offered, by="policy", now=case.now)
+            left = take(ports, writer, around, offer, offered, by="policy", now=case.now)
+            offered = replace(offered, findings=offered.findings + left)
         case Reject(reason=reason):
             offered = offers_.apply(offered, OfferRejected(by="policy", reason=reason), case.now)
         case Wait(waits_for=WaitsFor.VALIDITY, until=until) if until is not None:
@@ -140,12 +155,12 @@ def take(
     *,
     by: str,
     now: datetime,
-) -> None:
+) -> tuple[Finding, ...]:
     """An accepted certificate is held from now on, and used as the plan of ``rollover`` says: the new one at once, the earlier
-    ones still accepted (product.md section 3, rule 4)."""
+    ones still accepted (product.md section 3, rule 4). What the plan leaves to a person comes back as findings."""
     certificate = offered.certificate
     if certificate is None:
-        return
+        return ()
     held = HeldCertificate(
         community_id=offer.community_id,
         certificate=certificate,
@@ -177,6 +192,7 @@ def take(
     carry_out_plan(ports, writer, plan, around.assignments, now)
     if plan.again_at is not None:
         writer.enqueue(_later(ports, offered, plan.again_at, now))
+    return plan.findings
 
 
 def accept(
@@ -208,9 +224,10 @@ def accept(
                 raise DecisionRefused(decision.text)
             changed = offers_.apply(_refreshed(offered, evaluation), decision, now)
             if isinstance(decision, OfferAccepted):
-                take(ports, writer, around, offer, changed, by=actor.name, now=now)
+                left = take(ports, writer, around, offer, changed, by=actor.name, now=now)
+                changed = replace(changed, findings=changed.findings + left)
             writer.put(changed)
-            writer.record(_event(actor.name, offer, changed, decision, now))
+            writer.record(decision_event(actor.name, offer, changed, decision, now))
             decided.append(changed)
         answer_when_decided(ports, writer, offer, now)
     ports.wake()
@@ -258,7 +275,7 @@ def reject(
                 raise DecisionRefused(decision.text)
             changed = offers_.apply(offered, decision, now)
             writer.put(changed)
-            writer.record(_event(actor.name, offer, changed, decision, now))
+            writer.record(decision_event(actor.name, offer, changed, decision, now))
             decided.append(changed)
         answer_when_decided(ports, writer, offer, now)
     ports.wake()
@@ -281,7 +298,7 @@ def _chosen(
     return [writer.offered_certificate(i) for i in offered_ids]
 
 
-def _event(
+def decision_event(
     by: str,
     offer: Offer,
     offered: OfferedCertificate,
@@ -297,6 +314,7 @@ def _event(
         community_id=offer.community_id,
         facts={
             "certificate": offered.certificate.fingerprint if offered.certificate else "",
+            "replaces": ", ".join(offered.replaces),
             "usages": ", ".join(sorted(offered.usages)),
             "reason": getattr(decision, "reason", ""),
             "findings": ", ".join(f.code for f in offered.findings if f.severity is not Severity.PASSED),

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final, Protocol
 
+from counterseal.domain.channel import Channel
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import handing_over, offers, retirement, trust_requests
 from counterseal.engine.as2 import answering, sending
-from counterseal.engine.oftp2 import calling, securing
+from counterseal.engine.oftp2 import calling, certificate_files, securing
 from counterseal.engine.ports import LeaseLost, Ports
 from counterseal.kernel.errors import EnvironmentFault, Fault
+from counterseal.kernel.ids import OfferId
 
 LEASE: Final = timedelta(minutes=2)
 PARALLEL: Final = 24
@@ -45,13 +47,20 @@ def _threaded(function: Callable[[Ports, Work], None]) -> Performer:
     return perform
 
 
+def _answer_offer(ports: Ports, row: Work) -> None:
+    """Over CEM the answer is a message of its own, over SCX the receipt of the file."""
+    with ports.store.read() as reader:
+        channel = reader.offer(OfferId(row.subject)).channel
+    (certificate_files.answer if channel is Channel.SCX else offers.answer)(ports, row)
+
+
 PERFORMERS: Final[Mapping[WorkKind, Performer]] = {
     WorkKind.SEND_DOCUMENT: sending.perform,
     WorkKind.SEND_RECEIPT: answering.post,
     WorkKind.RECEIPT_TIMEOUT: _threaded(sending.receipt_overdue),
     WorkKind.HAND_OVER: _threaded(handing_over.hand_over),
     WorkKind.SEND_TRUST_REQUEST: _threaded(trust_requests.tell),
-    WorkKind.ANSWER_OFFER: _threaded(offers.answer),
+    WorkKind.ANSWER_OFFER: _threaded(_answer_offer),
     WorkKind.RESPOND_BY: _threaded(trust_requests.at_date),
     WorkKind.DECIDE_LATER: _threaded(offers.decide_later),
     WorkKind.SECURE_FILE: _threaded(securing.secure),

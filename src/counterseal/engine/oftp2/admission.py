@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from counterseal.domain.agreement import OFTP2Terms
 from counterseal.domain.document import Direction, DocumentState, MessageKind
 from counterseal.domain.unfinished import RestartPosition
+from counterseal.engine.oftp2 import certificate_files
 from counterseal.engine.oftp2.node import Node, Unroutable, route
 from counterseal.engine.ports import Reader
 from counterseal.engine.relationship import Relationship
@@ -49,14 +50,21 @@ def admit(reader: Reader, node: Node, sfid: SFID, *, limit: int, restart: bool) 
 
 
 def _policy(sfid: SFID, terms: OFTP2Terms, *, limit: int) -> Refused | None:
+    """Certificate files go around what was agreed for business files: names, character set, security (SCX-1, SCX-3)."""
+    if certificate_files.type_of(sfid) is None and (refused := _agreed(sfid, terms)) is not None:
+        return refused
+    # SFIDFSIZ counts blocks and is an estimate (spec C 9): only what is too large by far is refused here.
+    if max(sfid.fsiz - 1, 0) * translate.BLOCK > limit:
+        return Refused(reason=FileReason.FILE_TOO_BIG, text=f"files of at most {limit} octets are taken")
+    return None
+
+
+def _agreed(sfid: SFID, terms: OFTP2Terms) -> Refused | None:
     if not name_fits(sfid.dsn, terms.dataset_names):
         return Refused(reason=FileReason.INVALID_FILENAME, text=f"the name {sfid.dsn} is not agreed")
     broken = decide_requirements(sfid, translate.requirements_of(terms))
     if broken is not None:
         return Refused(reason=broken.reason, text=broken.text)
-    # SFIDFSIZ counts blocks and is an estimate (spec C 9): only what is too large by far is refused here.
-    if max(sfid.fsiz - 1, 0) * translate.BLOCK > limit:
-        return Refused(reason=FileReason.FILE_TOO_BIG, text=f"files of at most {limit} octets are taken")
     return None
 
 

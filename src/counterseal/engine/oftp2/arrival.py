@@ -24,7 +24,7 @@ from counterseal.domain.document import Refused as RefusedEvent
 from counterseal.domain.unfinished import OwedReceipt
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine.oftp2 import receipts
+from counterseal.engine.oftp2 import certificate_files, receipts
 from counterseal.engine.oftp2.admission import Refused
 from counterseal.engine.oftp2.records import with_length
 from counterseal.engine.ports import Ports, Writer
@@ -72,6 +72,8 @@ class Whole:
     remote: str
     had_position: bool
     """A restart position stands in the store."""
+    authenticated: bool
+    """The session proved more of its partner than a password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ def _open(ports: Ports, whole: Whole, keys: _Keys) -> _Content:
     if whole.kept is None:
         payload = whole.payload or BlobId("")
         return _Content(payload=payload, size=ports.blobs.size(payload), digest=whole.content_digest)
+    if certificate_files.travels_signed(whole.sfid):
+        return _as_transmitted(ports, whole, whole.kept)
     file = OpenedFile(
         ports.blobs.read_kept(whole.kept, size=whole.octets),
         whole.sfid,
@@ -152,6 +156,18 @@ def _open(ports: Ports, whole: Whole, keys: _Keys) -> _Content:
         recipient=_recipient(evidence),
         findings=_layer_findings(whole, evidence),
     )
+
+
+def _as_transmitted(ports: Ports, whole: Whole, kept: BlobId) -> _Content:
+    writer = ports.blobs.create(max_bytes=None)
+    running = hashlib.sha256()
+    try:
+        for chunk in ports.blobs.read_kept(kept, size=whole.octets):
+            running.update(chunk)
+            writer.write(chunk)
+        return _Content(payload=writer.commit(), size=writer.size, digest=running.hexdigest())
+    finally:
+        writer.abort()
 
 
 def _payload(file: OpenedFile, sfid: SFID) -> Iterator[bytes | bytearray | memoryview]:
@@ -203,6 +219,11 @@ def _record(ports: Ports, whole: Whole, keys: _Keys, content: _Content) -> Refus
         else:
             assert admitted is not None
             note_seen(writer, (admitted.signed_with, admitted.encrypted_to), now)
+            if document.kind is DocumentKind.SCX:
+                certificate_files.take(
+                    ports, writer, found, document, message, authenticated=whole.authenticated, now=now
+                )
+                return None
             _owe(ports, writer, found, whole, document, keys, now)
             _hand_over(ports, writer, found, document, now)
     return refused
@@ -214,7 +235,7 @@ def _judge(
     if content.fault is not None:
         return Refused(reason=content.fault.efna, text=content.fault.detail), None
     opened = Opened(
-        kind=DocumentKind.BUSINESS,
+        kind=_kind(whole.sfid),
         message_id=whole.wire_id,
         content_digest=content.digest,
         signed=content.signer is not None,
@@ -228,6 +249,10 @@ def _judge(
         return None, decided
     assert isinstance(decided, NotAdmitted)
     return Refused(reason=translate.reason_of(decided.code), text=decided.text), None
+
+
+def _kind(sfid: SFID) -> DocumentKind:
+    return DocumentKind.BUSINESS if certificate_files.type_of(sfid) is None else DocumentKind.SCX
 
 
 def _finding(whole: Whole, refused: Refused, fault: PeerFault | None) -> Finding:
@@ -255,7 +280,7 @@ def _document(
         community_id=found.community.id,
         agreement_id=found.agreement.id,
         direction=Direction.IN,
-        kind=DocumentKind.BUSINESS,
+        kind=_kind(whole.sfid),
         state=DocumentState.RECEIVING,
         file_name=whole.sfid.dsn,
         content_type="application/octet-stream",

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from counterseal.domain.audit import AuditEvent
-from counterseal.domain.document import Document, Message, MessageKind, Refused
+from counterseal.domain.document import Document, DocumentKind, Message, MessageKind, Refused
 from counterseal.domain.people import Actor, Permission
 from counterseal.domain.unfinished import OwedReceipt
 from counterseal.domain.usage import Side, Usage
@@ -48,6 +48,10 @@ def _decide(ports: Ports, actor: Actor, document_id: DocumentId, *, text: str) -
     with ports.store.write() as writer:
         document = writer.document(document_id)
         owed = writer.find_owed_receipt(document_id)
+        if document.kind is DocumentKind.SCX:
+            raise NoReceiptHeld(
+                f"document {document_id} is a certificate file: accept or reject its certificate on the Received page"
+            )
         if owed is None or not owed.held or document.agreement_id is None:
             raise NoReceiptHeld(f"document {document_id} has no receipt that waits for a decision")
         found = gather(writer, document.agreement_id)

@@ -244,6 +244,7 @@ class Receiver:
             session_id=line.session_id,
             remote=line.link.remote,
             had_position=file.taken.position is not None or file.kept > 0,
+            authenticated=line.proves(file.taken.around),
         )
         refused = arrival.take(line.ports, whole)
         file.writer.abort()

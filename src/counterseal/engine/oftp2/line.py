@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from counterseal.domain.oftp_session import OFTPSession, SessionOutcome
+from counterseal.domain.usage import Side, Usage
 from counterseal.engine.oftp2.node import Node
 from counterseal.engine.ports import Link, Ports
+from counterseal.engine.relationship import Relationship
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.ids import SessionId
+from counterseal.kernel.x509 import Certificate
 from counterseal.protocols.oftp2.events import Event
 from counterseal.protocols.oftp2.session import Session
 
@@ -47,6 +50,14 @@ class Line:
         """Only after the partner was identified."""
         assert self.node is not None
         return self.node
+
+    def proves(self, found: Relationship) -> bool:
+        """Whether more than a password says who is on the line: secure authentication, the TLS server that we called, or a TLS
+        client certificate that is accepted for this agreement. TLS without one hides the password and proves nobody."""
+        if self.authenticated or (self.we_called and self.link.tls):
+            return True
+        accepted = {held.fingerprint for held in found.acceptors(Side.THEIRS, Usage.TLS_CLIENT)}
+        return any(Certificate.parse(der).fingerprint in accepted for der in self.link.peer_chain[:1])
 
     def say(self, told: list[Event]) -> None:
         """What a verb of the session told; it is dealt with after everything before it."""

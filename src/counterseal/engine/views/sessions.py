@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from counterseal.domain.community import Community
-from counterseal.domain.document import Document, Message, MessageKind, Transfer
+from counterseal.domain.document import Document, DocumentKind, Message, MessageKind, Transfer
 from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.usage import Protocol
 from counterseal.engine.ports import NotFound, Reader, Window
@@ -15,6 +16,7 @@ from counterseal.engine.views.paging import PAGE_ROWS, Page, window_of
 from counterseal.kernel.ids import AgreementId, SessionId
 
 HELD_SHOWN: Final = 50
+HELD_READ: Final = 500
 MOVED_SHOWN: Final = 500
 
 
@@ -106,7 +108,9 @@ def session(reader: Reader, community: Community, session_id: SessionId) -> Sess
 
 
 def held(reader: Reader, document: Document) -> bool:
-    """Whether its receipt waits for a person."""
+    """Whether its receipt waits for a person here; that of a certificate file waits on the Received page."""
+    if document.kind is DocumentKind.SCX:
+        return False
     owed = reader.find_owed_receipt(document.id)
     return owed is not None and owed.held
 
@@ -127,17 +131,15 @@ def _row(names: Names, found: OFTPSession) -> SessionRow:
 
 
 def held_receipts(reader: Reader, names: Names) -> tuple[HeldRow, ...]:
-    """Those of one community, at most fifty."""
+    """Those of one community, at most fifty. Certificate files are not among them: they wait on the Received page."""
     ids = [a.id for a in names.agreements.values() if a.protocol is Protocol.OFTP2]
-    found = reader.owed_receipts(ids, held=True, limit=HELD_SHOWN) if ids else []
-    return tuple(
-        HeldRow(
-            document=reader.document(owed.document_id),
-            agreement=names.agreement(owed.agreement_id),
-            since=owed.created_at,
-        )
+    found = reader.owed_receipts(ids, held=True, limit=HELD_READ) if ids else []
+    rows = (
+        HeldRow(document=document, agreement=names.agreement(owed.agreement_id), since=owed.created_at)
         for owed in found
+        if (document := reader.document(owed.document_id)).kind is not DocumentKind.SCX
     )
+    return tuple(islice(rows, HELD_SHOWN))
 
 
 def _callable(names: Names) -> tuple[AgreementName, ...]:
