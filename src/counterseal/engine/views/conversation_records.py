@@ -33,6 +33,8 @@ class ExchangeRecord:
     reason: str
     reminders: int
     document: str
+    delivered: list[str]
+    """SCX Request: fingerprints of the partner's certificates that came for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,7 @@ def _exchange(found: Exchange, request: TrustRequest, slugs: dict[str, str], now
         reason=found.reason,
         reminders=found.reminders,
         document=found.document_id or "",
+        delivered=list(found.delivered or ()),
     )
 
 

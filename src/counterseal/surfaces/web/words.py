@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from counterseal.domain.agreement import (
+    Agreement,
     Cipher,
     Compression,
     Profile,
@@ -14,11 +15,12 @@ from counterseal.domain.agreement import (
     SignaturePadding,
 )
 from counterseal.domain.certificate import Origin
-from counterseal.domain.channel import Channel, SCXType
+from counterseal.domain.channel import Channel, SCXRule, SCXType
 from counterseal.domain.community import CutoverRule, HandlingMode
 from counterseal.domain.document import DocumentKind, MessageKind
 from counterseal.domain.people import Permission, Role
 from counterseal.domain.usage import GROUPS, Protocol, Usage, UsageGroup
+from counterseal.domain.wizard import RuleSource, rules_of
 from counterseal.kernel.keys import KeyTransport
 from counterseal.kernel.x509 import pretty_fingerprint
 
@@ -27,6 +29,12 @@ Words = Mapping[StrEnum, str]
 PROTOCOLS: Final[Words] = {Protocol.AS2: "AS2", Protocol.OFTP2: "OFTP2"}
 CHANNELS: Final[Words] = {Channel.CEM: "CEM", Channel.SCX: "SCX", Channel.MAIL: "mail", Channel.PORTAL: "portal"}
 SCX_TYPES: Final[Words] = {SCXType.REQUEST: "Request", SCXType.DELIVER: "Deliver", SCXType.REPLACE: "Replace"}
+SCX_RULES: Final[Words] = {
+    SCXRule.EXACT: "subject, issuer and both key usages (as Axway Activator)",
+    SCXRule.NO_EKU: "the same without extended key usage (as TSIM)",
+    SCXRule.CLID: "the logical id entered at theirs (as Cleo, !MC5)",
+    SCXRule.LENIENT: "the one that the message names, else leniently (as Oftp4Net)",
+}
 ROLES: Final[Words] = {
     Role.VIEWER: "viewer",
     Role.OPERATOR: "operator",
@@ -256,3 +264,12 @@ def sentence(text: str) -> str:
     """With a capital letter and a full stop: details of faults and findings come as parts of sentences."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if not text or text.endswith((".", "!", "?", "”")) else ".")
+
+
+def matching_rule(agreement: Agreement) -> str:
+    """By what an OFTP2 partner recognises the successor of a certificate of ours, and how we know."""
+    rules, source = rules_of(agreement)
+    if source is RuleSource.UNKNOWN:
+        return "not known"
+    named = " or ".join(SCX_RULES[rule] for rule in rules)
+    return named if source is RuleSource.SET else f"learned from its answers: {named}"

@@ -13,8 +13,10 @@ from counterseal.domain.usage import Usage
 from counterseal.engine import trust_requests
 from counterseal.engine.ports import Ports
 from counterseal.engine.views import conversation_records as conversations
+from counterseal.engine.views import preflight as preflights
 from counterseal.engine.views import records
 from counterseal.engine.views.conversation_records import TrustRequestRecord
+from counterseal.engine.views.preflight import PreflightRecord
 from counterseal.kernel.clock import zone
 from counterseal.kernel.ids import ExchangeId, TrustRequestId
 from counterseal.surfaces.api.routes.communities import CommunityName
@@ -42,6 +44,19 @@ class NewTrustRequest(BaseModel):
     scx_type: SCXType | None = None
     respond_by: Annotated[AwareDatetime, Field(examples=["2026-12-24T18:00:00+01:00"])]
     time_zone: Annotated[str, Field(max_length=64, description="Empty: the community's.")] = ""
+
+
+class NewPreflight(BaseModel):
+    """The part of a trust request that an SCX partner's rule looks at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    certificate: Annotated[str, Field(max_length=100, description="Fingerprint or label.", examples=["alpha-2027"])]
+    usages: Annotated[frozenset[Usage], Field(min_length=1, examples=[["file-sign", "file-encrypt"]])]
+    scx: Annotated[
+        Names, Field(description="OFTP2 agreements, by id, partner identity or slug; none: all that can be told.")
+    ] = []
+    scx_type: SCXType | None = None
 
 
 class Choice(BaseModel):
@@ -89,6 +104,22 @@ def send(request: Request, community: CommunityName, body: NewTrustRequest) -> T
             draft_id=None,
         )
     return _shown(request, community, trust_requests.start(ports, actor_of(request), start).id)
+
+
+@router.post("/communities/{community}/trust-requests/preflight", summary="Ask what OFTP2 partners will make of it")
+@needs(Permission.VIEW)
+def preflight(request: Request, community: CommunityName, body: NewPreflight) -> list[PreflightRecord]:
+    """A forecast of each partner's matching rule, before anything is sent; nothing is stored."""
+    with ports_of(request).store.read() as reader:
+        of = records.community_named(reader, community)
+        return preflights.records(
+            reader,
+            of,
+            records.certificate_named(reader, of, body.certificate).certificate,
+            usages=body.usages,
+            kind=body.scx_type,
+            agreement_ids=[records.agreement_named(reader, of, name).id for name in body.scx],
+        )
 
 
 @router.post(PATH + "/respond-by", summary="Change the respond-by date")

@@ -33,6 +33,12 @@ _COLUMNS: Final[list[Column]] = [
     ("usages", "usages"),
     ("certificate", "certificate"),
 ]
+_PREFLIGHT: Final[list[Column]] = [
+    ("partner", "partner"),
+    ("result", "forecast"),
+    ("text", "why"),
+    ("advice", "what to change"),
+]
 _WHOM: Final = "Partner slug, their identity or agreement id; repeat for several."
 _EXCHANGE: Final = "Partner slug or exchange id."
 RequestArgument = Annotated[str, typer.Argument(metavar="NUMBER", help="Number or id of the trust request.")]
@@ -81,6 +87,32 @@ def send(
             )
         made = trust_requests.start(ports, local_actor(), start)
         _print(session, ports, of, made.id)
+
+
+@trust_request.command("preflight")
+def preflight(
+    context: typer.Context,
+    certificate: Annotated[str, typer.Option(help="Fingerprint or label of one of our certificates.")],
+    usage: Annotated[list[Usage], typer.Option(help="What it is for; repeat for several.")],
+    scx: Annotated[list[str] | None, typer.Option(help="Only for: " + _WHOM)] = None,
+    scx_type: Annotated[SCXType | None, typer.Option(help="Message type that would be sent.")] = None,
+    community: CommunityOption = "",
+) -> None:
+    """Say what OFTP2 partners will make of a certificate, why, and what to change; nothing is sent."""
+    from counterseal.engine.views import preflight as preflights
+    from counterseal.engine.views import records
+
+    with opened(context) as (session, ports), ports.store.read() as reader:
+        of = records.community_named(reader, community)
+        found = preflights.records(
+            reader,
+            of,
+            records.certificate_named(reader, of, certificate).certificate,
+            usages=frozenset(usage),
+            kind=scx_type,
+            agreement_ids=[records.agreement_named(reader, of, name).id for name in scx or ()],
+        )
+    print_list(found, _PREFLIGHT, as_json=session.as_json, nothing="no partner can be told over OFTP2")
 
 
 @trust_request.command("list")

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from counterseal.domain.agreement import Agreement, ExchangeTerms, OFTP2Terms
+from counterseal.domain.channel import SCXRule
 from counterseal.domain.community import Community, CutoverRule, HandlingMode, Partner
 from counterseal.domain.people import Permission
 from counterseal.domain.usage import Protocol
@@ -74,10 +75,7 @@ _OPTIONS: Final = {
     ],
     "scx_rule": [
         ("unknown", "Not known"),
-        ("exact", "Subject, issuer and both key usages"),
-        ("no-eku", "The same without extended key usage"),
-        ("clid", "Logical id in the description"),
-        ("lenient", "Subject alone"),
+        *((rule.value, word(rule)) for rule in SCXRule),
     ],
     "mode": [("", "As the community"), *((m.value, word(m)) for m in HandlingMode)],
     "cutover": [("", "When they accept (default)"), *((c.value, word(c)) for c in CutoverRule)],
