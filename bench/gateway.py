@@ -7,9 +7,11 @@ driver (``as2load.py``) builds its messages before the clock starts and shares n
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -70,9 +72,10 @@ class Gateway:
         assert self.process.stdout is not None
         while "private listener" not in self.process.stdout.readline():
             assert self.process.poll() is None, "the gateway did not start"
-
-    def cli(self, *arguments: str) -> str:
-        return run(COUNTERSEAL, "--json", *arguments, "--data-dir", str(self.data), env=self.environment)
+        before = -1.0
+        while self.cpu_seconds() - before > 0.02:  # console and API load behind the listeners
+            before = self.cpu_seconds()
+            time.sleep(0.5)
 
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -130,12 +133,11 @@ for number in range(int(sys.argv[2])):
 
 
 def count(gateway: Gateway, *states: str) -> int:
-    """Of its outbound documents in these states; at most 500."""
-    total = 0
-    for state in states:
-        found = json.loads(gateway.cli("document", "list", "--direction", "out", "--state", state, "--limit", "500"))
-        total += len(found if isinstance(found, list) else found["items"])
-    return total
+    """Of its outbound documents in these states; read beside the gateway, so that counting costs it nothing."""
+    with contextlib.closing(sqlite3.connect(f"file:{gateway.data / 'counterseal.sqlite'}?mode=ro", uri=True)) as database:
+        marks = ", ".join("?" * len(states))
+        query = f"SELECT count(*) FROM documents WHERE direction = 'out' AND state IN ({marks})"
+        return database.execute(query, states).fetchone()[0]
 
 
 def pair(folder: Path, messages: int) -> dict:
