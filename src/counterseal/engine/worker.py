@@ -80,6 +80,7 @@ class Worker:
         self._stopping = False
         self._claims = 0
         self._under_way: set[asyncio.Task[None]] = set()
+        self._in_threads: set[asyncio.Task[object]] = set()
 
     def wake(self) -> None:
         """Something was enqueued. Only from the worker's own event loop."""
@@ -107,6 +108,9 @@ class Worker:
         finally:
             for task in aside:
                 task.cancel()
+            if self._in_threads:
+                # A thread cannot be cancelled: it would go on in a store that is closed by then.
+                await asyncio.wait(self._in_threads)
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -174,8 +178,11 @@ class Worker:
 
     async def _now_and_then(self, every: timedelta, function: Callable[[], object]) -> None:
         while True:
+            running = asyncio.create_task(asyncio.to_thread(function))
+            self._in_threads.add(running)
+            running.add_done_callback(self._in_threads.discard)
             try:
-                await asyncio.to_thread(function)
+                await asyncio.shield(running)
             except EnvironmentFault as fault:
                 self._log("worker.aside-failed", detail=fault.detail)
             await asyncio.sleep(every.total_seconds())

@@ -37,12 +37,20 @@ def list_documents(
     direction: Annotated[Direction | None, Query(description="Only out, or only in.")] = None,
     state: Annotated[DocumentState | None, Query(description="Only in this state.")] = None,
     kind: Annotated[DocumentKind | None, Query(description="Only of this kind.")] = None,
-    search: Annotated[str, Query(max_length=200, description="In file name, subject and Message-ID.")] = "",
+    search: Annotated[
+        str,
+        Query(max_length=200, description="In file name, subject, and Message-ID or OFTP2 file: name, date, time."),
+    ] = "",
+    agreement: Annotated[
+        str, Query(description="Only of this one: id, partner identity, or slug of a partner with one agreement.")
+    ] = "",
 ) -> Page[DocumentRecord]:
     """Newest first."""
     with ports_of(request).store.read() as reader:
+        of = records.community_named(reader, community) if community or agreement else None
         found = reader.documents(
-            community_id=records.community_named(reader, community).id if community else None,
+            community_id=of.id if of is not None else None,
+            agreement_id=records.agreement_named(reader, of, agreement).id if of is not None and agreement else None,
             window=window(limit, after),
             direction=direction,
             states=(state,) if state else None,

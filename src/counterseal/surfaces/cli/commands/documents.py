@@ -164,7 +164,12 @@ def list_documents(
     limit: LimitOption = 50,
     direction: Annotated[Direction | None, typer.Option(help="Only out, or only in.")] = None,
     state: Annotated[DocumentState | None, typer.Option(help="Only in this state.")] = None,
-    search: Annotated[str, typer.Option(help="In file name, subject and Message-ID.")] = "",
+    search: Annotated[
+        str, typer.Option(help="In file name, subject, and Message-ID or OFTP2 file: name, date, time.")
+    ] = "",
+    agreement: Annotated[
+        str, typer.Option(help="Only of this one: id, their identity, or the slug of a partner with one agreement.")
+    ] = "",
 ) -> None:
     """List documents, newest first."""
     from counterseal.engine.ports import Window
@@ -172,8 +177,10 @@ def list_documents(
 
     with opened(context) as (session, ports), ports.store.read() as reader:
         slugs = conversation_records.communities_by_id(reader)
+        of = records.community_named(reader, community) if community or agreement else None
         documents = reader.documents(
-            community_id=records.community_named(reader, community).id if community else None,
+            community_id=of.id if of is not None else None,
+            agreement_id=records.agreement_named(reader, of, agreement).id if of is not None and agreement else None,
             window=Window(limit=limit),
             direction=direction,
             states=(state,) if state else None,
