@@ -26,7 +26,7 @@ async def test_a_sweep_that_runs_when_it_stops_is_waited_for(
             raise EnvironmentFault("the disk is gone")
 
     monkeypatch.setattr(worker, "sweep", slow)
-    made = worker.Worker(world.alpha.ports, node="n", log=lambda _event, **_fields: None)
+    made = worker.Worker(world.alpha.ports, node="n", log=lambda event, **fields: None)
     running = asyncio.create_task(made.run())
     await asyncio.to_thread(begun.wait, 5)
     made.stop()

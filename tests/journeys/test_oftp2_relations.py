@@ -230,6 +230,7 @@ async def test_a_polled_partner_is_called_with_nothing_to_send(tmp_path: Path) -
 
 
 async def test_no_more_sessions_at_once_than_agreed(tmp_path: Path) -> None:
+    """Spec C 26: what comes meanwhile waits for the session under way, or for the next."""
     async with two_firms(tmp_path, **PLAIN) as (alpha, bravo):
         most = 0
 

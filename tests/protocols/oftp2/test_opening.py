@@ -144,7 +144,7 @@ def test_a_receive_only_session_refuses_to_offer_and_a_send_only_one_refuses_off
 
 @pytest.mark.parametrize("level", ["0", "1", "2", "3", "4"])
 def test_an_older_level_is_never_answered_with_less_security(level: str) -> None:
-    """OFTP-10, OFTP-54: offered or answered, it ends with ESID 10 and a finding."""
+    """OFTP-10, OFTP-54, spec C 7: offered or answered (stacks of RFC 2204 say 1), it ends with ESID 10 and a finding."""
     responder = Peer(Session.respond(TOLERANT, now=NOON))
     responder.heard()
     events = responder.says(an_ssid(lev=level))

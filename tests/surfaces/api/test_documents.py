@@ -141,3 +141,14 @@ def test_a_partner_with_two_agreements_needs_a_closer_name(ports: Ports, call: C
         "POST", "/documents?agreement=bravo&file_name=a", token=call.token(Permission.DOCUMENTS), content=b"x"
     )
     assert "names 2 agreements" in problem(answer, 404, "store.not-found").detail
+
+
+def test_the_list_is_narrowed_to_one_agreement(ports: Ports, call: Caller) -> None:
+    token = call.token(Permission.DOCUMENTS, Permission.VIEW)
+    sent = call("POST", "/documents?agreement=bravo&file_name=a.edi", token=token, content=PAYLOAD).json()
+    found = call("GET", "/documents?agreement=BRAVO&search=a.e", token=token).json()["items"]
+    assert [one["id"] for one in found] == [sent["id"]]
+    problem(call("GET", "/documents?agreement=nobody", token=token), 404, "store.not-found")
+    configuration.apply(ports, ADMINISTRATOR, configuration.read(ports, FULL.encode(), sources=sources()))
+    answer = call("GET", "/documents?agreement=bravo", token=token)
+    assert "names 2 agreements" in problem(answer, 404, "store.not-found").detail
