@@ -15,7 +15,7 @@ from counterseal.domain.audit import AuditEvent
 from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.channel import Channel, SCXType
 from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState
-from counterseal.domain.exchange import DeliverCame, Exchange, ExchangeState
+from counterseal.domain.exchange import ANSWERED, DeliverCame, Exchange, ExchangeState
 from counterseal.domain.trust_request import TrustRequest
 from counterseal.engine import changeover, documents
 from counterseal.engine.ports import Ports, Reader, Writer
@@ -134,11 +134,14 @@ def open_requests(reader: Reader, agreement_id: AgreementId) -> list[Exchange]:
 
 
 def deliver_came(writer: Writer, exchange: Exchange, fingerprint: Fingerprint, now: datetime) -> Exchange:
-    """Ties a Deliver of the partner to our Request, whatever is decided about it. One that was tied before, or that comes after the
-    exchange was withdrawn, changes nothing."""
+    """Ties a Deliver of the partner to our Request, whatever is decided about it. One that was tied before, that comes after the
+    exchange was withdrawn, or after both its answer and the respond-by date, changes nothing: Delivers that nobody asked for are
+    normal too (oftp2-scx.md 6.2)."""
     exchange = writer.exchange(exchange.id)
     known = fingerprint in (exchange.delivered or ())
     if known or not allows(exchanges_.TRANSITIONS, exchange.state, DeliverCame):
+        return exchange
+    if exchange.state in ANSWERED and now > writer.trust_request(exchange.trust_request_id).respond_by:
         return exchange
     changed = exchanges_.apply(exchange, DeliverCame(fingerprint), now)
     writer.put(changed)

@@ -9,7 +9,7 @@ from typing import Final
 from counterseal.domain.exchange import Exchange
 from counterseal.domain.work import WorkKind
 from counterseal.engine import trust_requests
-from counterseal.engine.oftp2 import securing
+from counterseal.engine.oftp2 import certificate_files, securing
 from counterseal.engine.ports import Link, Ports
 from counterseal.kernel.ids import TrustRequestId
 from counterseal.protocols.oftp2.commands import SFID, Receipt
@@ -117,6 +117,7 @@ _KINDS: Final = {
     WorkKind.SEND_TRUST_REQUEST: trust_requests.tell,
     WorkKind.RESPOND_BY: trust_requests.at_date,
     WorkKind.SECURE_FILE: securing.secure,
+    WorkKind.ANSWER_OFFER: certificate_files.answer,
 }
 
 

@@ -1,6 +1,7 @@
 """Our Replace and Request over SCX, and what a person does with a certificate file: again, withdrawn, answered by phone."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,19 @@ def test_a_rejected_request_still_brings_delivers(alpha: Gateway, bravo: Certifi
     exchange = exchange_of(alpha, request.id)
     assert (exchange.state, exchange.delivered) == (ExchangeState.REJECTED, ("ab" * 32,))
     assert ours(alpha) == STAGED
+
+
+@pytest.mark.parametrize(("answer", "tied"), [(accepts, None), (waits, ("ab" * 32,))])
+def test_after_answer_and_date_a_deliver_is_one_that_nobody_asked_for(
+    alpha: Gateway, bravo: CertificatePartner, answer: Answer, tied: tuple[str, ...] | None
+) -> None:
+    """A partner that is late with everything is still answering."""
+    bravo.answer = answer
+    request = start(alpha, SCXType.REQUEST, days=2)
+    bravo.call(alpha)
+    clock_of(alpha.ports).pass_time(timedelta(days=3))
+    bring(alpha, "ab" * 32)
+    assert exchange_of(alpha, request.id).delivered == tied
 
 
 def test_a_withdrawn_request_takes_no_delivers(alpha: Gateway, bravo: CertificatePartner) -> None:
