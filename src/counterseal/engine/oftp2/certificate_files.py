@@ -14,9 +14,9 @@ from counterseal.domain.offer import OfferedState
 from counterseal.domain.unfinished import OwedReceipt
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work
-from counterseal.engine import scx_inbound
-from counterseal.engine.oftp2 import receipts
-from counterseal.engine.oftp2.planning import plan_call
+from counterseal.engine import scx_answering, scx_inbound
+from counterseal.engine.oftp2 import receipts, securing
+from counterseal.engine.oftp2.planning import RECEIPTS_WAIT, plan_call
 from counterseal.engine.outcome import settle
 from counterseal.engine.ports import Ports, Writer
 from counterseal.engine.relationship import Relationship, gather, signer_of
@@ -57,7 +57,21 @@ def take(
     if content.findings:
         document = replace(document, findings=document.findings + content.findings)
         writer.put(document)
-    _answer(ports, writer, found, document, message, outcome, since=now, now=now)
+    document = _answer(ports, writer, found, document, message, outcome, since=now, now=now)
+    _deliver(ports, writer, document, outcome, now)
+
+
+def _deliver(ports: Ports, writer: Writer, document: Document, outcome: Outcome, now: datetime) -> None:
+    """What a Request is owed besides its receipt: in this session if the turn comes, else in the next."""
+    answers = scx_answering.answers_to(ports, writer, outcome.offer, outcome.offered, now)
+    if answers.findings:
+        writer.put(replace(document, findings=document.findings + answers.findings))
+    if not answers.documents:
+        return
+    found = gather(writer, outcome.offer.agreement_id)
+    for made in answers.documents:
+        securing.put_ready(ports, writer, made, found)
+    plan_call(ports, writer, found.agreement, why="documents", due=now + RECEIPTS_WAIT)
 
 
 def _octets(ports: Ports, document: Document) -> bytes:
@@ -80,13 +94,13 @@ def _answer(
     *,
     since: datetime,
     now: datetime,
-) -> None:
+) -> Document:
     """EERP or NERP as an owed receipt; held back while nobody has decided."""
     receipt = None
     if not outcome.pending:
         receipt = _receipt(ports, writer, found, document, message, outcome.rejection, now)
         writer.put(receipt)
-        settle(writer, document, RefusedEvent(outcome.rejection) if outcome.rejection else HandedOver(), now)
+        document = settle(writer, document, RefusedEvent(outcome.rejection) if outcome.rejection else HandedOver(), now)
     writer.put(
         OwedReceipt(
             document_id=document.id,
@@ -96,6 +110,7 @@ def _answer(
             created_at=since,
         )
     )
+    return document
 
 
 def _receipt(
@@ -125,6 +140,7 @@ def answer(ports: Ports, row: Work) -> None:
         document = writer.document(offer.document_id)
         message = next(m for m in writer.messages(document.id) if m.kind is MessageKind.OFTP2_FILE)
         outcome = Outcome(offer=offer, offered=offered)
-        _answer(ports, writer, found, document, message, outcome, since=owed.created_at, now=now)
+        document = _answer(ports, writer, found, document, message, outcome, since=owed.created_at, now=now)
+        _deliver(ports, writer, document, outcome, now)
         plan_call(ports, writer, found.agreement, why="receipts", due=now)
     ports.wake()

@@ -56,6 +56,12 @@ def secure(ports: Ports, row: Work) -> None:
             plan_call(ports, writer, found.agreement, why="documents", due=ports.clock.now())
 
 
+def put_ready(ports: Ports, writer: Writer, document: Document, found: Relationship) -> None:
+    """Stores a document that travels unsecured together with its file, so that it can leave in the session that is open now. Raises
+    ``CallerFault`` where it asks for more."""
+    writer.put(document, _stamped(ports, writer, build(ports, document, found, signer=None)))
+
+
 def repeatable(reader: Reader, document: Document, found: Relationship) -> Message | None:
     """The stored file that is sent again; ``None``: one has to be made.
 
