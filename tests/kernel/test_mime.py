@@ -302,6 +302,7 @@ def test_base64_both_ways_in_any_split(content: bytes, cuts: list[int]) -> None:
     written = b"".join(bytes(c) for c in encode_transfer(in_pieces(content, cuts), TransferEncoding.BASE64))
     assert base64.b64decode(written) == content
     assert len(written) == base64_size(len(content))
+    assert not written.endswith(b"\n")
     assert all(len(line) <= 76 for line in written.split(b"\r\n"))
     read = b"".join(bytes(c) for c in decode_transfer(in_pieces(written, cuts), TransferEncoding.BASE64))
     assert read == content

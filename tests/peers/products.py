@@ -91,6 +91,22 @@ PRODUCTS: Final = (
         ),
         nameless=frozenset({"plain out", "plain in"}),
     ),
+    Product(
+        name="phase2",
+        command=lambda _: openas2.java("phase2", "Phase2"),
+        cannot={"oaep in": "it writes keys by RSA v1.5 only"},
+        special={"gcm": {"gcm_in_enveloped_data": True}},
+        nameless=frozenset({"plain out"}),
+        states={
+            # With partnerships made on the fly it takes the headers into the MIC of a plain document, too.
+            "plain": DocumentState.DELIVERED_DIFFERENT,
+            # It answers the MIC of what was not yet compressed.
+            "compressed-signed": DocumentState.DELIVERED_DIFFERENT,
+            "compressed-before": DocumentState.DELIVERED_DIFFERENT,
+        },
+        # Where nothing is signed, its sender takes the MIC of what it compressed.
+        mics={"compressed": "different", "compressed-encrypted": "different"},
+    ),
 )
 
 

@@ -191,6 +191,16 @@ def test_mic_of_a_message_compressed_after_signing_covers_the_uncompressed_part(
     assert open_(wire).message.progress.mics == wire.mics
 
 
+@pytest.mark.parametrize(
+    ("signed", "profile", "sha1"),
+    [(False, as2.Profile.RFC4130, True), (True, as2.Profile.RFC4130, False), (False, as2.Profile.MODERN, False)],
+)
+def test_an_unsigned_receipt_may_have_a_sha_1_mic(*, signed: bool, profile: as2.Profile, sha1: bool) -> None:
+    """No algorithm is asked for with it, and RFC 4130 7.3.1 means SHA-1 then; as2-lib answers so."""
+    wire = built(envelope_=envelope(receipt=wanted(signed=signed), profile=profile))
+    assert set(wire.mics) == {Digest.SHA256, *([Digest.SHA1] if sha1 else [])}
+
+
 def test_the_mic_is_taken_in_the_requested_digest_and_in_that_of_the_signature() -> None:
     receipt = wanted(micalgs=(Digest.SHA512, Digest.SHA384))
     wire = built(sign=signing(digest=Digest.SHA256), envelope_=envelope(receipt=receipt))

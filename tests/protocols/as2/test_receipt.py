@@ -186,6 +186,7 @@ MICS = {
     "sha-1": (Digest.SHA1, "AAE=, sha-1"),
     "SHA-512": (Digest.SHA512, "AAE=,\tSHA-512"),
     "rsa-sha384": (Digest.SHA384, "AAE=, rsa-sha384"),
+    "as2-lib with PSS": (Digest.SHA256, "AAE=, rsassa-pss-sha-256"),
     "quoted": (Digest.SHA384, '"AAE=, sha384"'),
     "folded base64": (Digest.SHA256, "AA E=, sha-256"),
     "unknown": (None, "AAE=, whirlpool"),
@@ -201,6 +202,24 @@ def test_mic_spellings(case: str) -> None:
     found = opened(plain(FIELDS.replace("AAE=, sha-256", text)))
     assert found.mic == (None if digest is None else as2.MIC(digest=digest, octets=b"\x00\x01"))
     assert bool(found.mic_text) is bool(text)
+
+
+SPELLED = {
+    "as2-lib with PSS": (("rsassa-pss-sha-256",), "rsassa-pss-sha-256"),
+    "without hyphen": (("md5", "SHA256"), "SHA256"),
+    "the first of two": (("sha-256", "sha256"), "sha-256"),
+    "nothing requested": ((), ""),
+    "marked up": (("sha\t<256>",), ""),
+}
+
+
+@pytest.mark.parametrize("case", SPELLED)
+def test_the_mic_repeats_the_partners_word_for_its_algorithm(case: str) -> None:
+    requested, spelled = SPELLED[case]
+    digest = as2.choose_digest(requested, signature=None)
+    assert digest is Digest.SHA256
+    assert as2.spelling_of(digest, requested) == spelled
+    assert as2.MIC(digest=digest, octets=b"\x00\x01", spelled=spelled).format() == f"AAE=, {spelled or 'sha-256'}"
 
 
 BROKEN: dict[str, OnWire] = {

@@ -194,9 +194,11 @@ class Answering:
 def receipt_for(answering: Answering, *, mics: Mapping[Digest, bytes], signature: Digest | None) -> Receipt:
     """Everything went well. Raises ``UnsupportedMICAlgorithm``, which is answered with ``receipt_about``."""
     request = answering.head.receipt_request
-    chosen = as2.choose_digest(request.micalgs if request else (), signature=signature)
+    requested = request.micalgs if request else ()
+    chosen = as2.choose_digest(requested, signature=signature)
     octets = mics.get(chosen)
-    mic = as2.MIC(digest=chosen, octets=octets) if octets is not None else None
+    spelled = as2.spelling_of(chosen, requested)
+    mic = as2.MIC(digest=chosen, octets=octets, spelled=spelled) if octets is not None else None
     return _receipt(answering, as2.PROCESSED, mic=mic, text="The message was received and is stored.", details=())
 
 

@@ -61,8 +61,8 @@ def encode_transfer(chunks: Chunks, encoding: TransferEncoding) -> Iterator[Chun
 
 def base64_size(size: int) -> int:
     """How many octets ``encode_transfer`` gives for content of ``size`` in base64, line breaks included."""
-    lines = -(-size // _LINE_OCTETS)
-    return -(-size // 3) * 4 + 2 * lines
+    breaks = max(-(-size // _LINE_OCTETS) - 1, 0)
+    return -(-size // 3) * 4 + 2 * breaks
 
 
 def _decode_base64(chunks: Chunks) -> Iterator[Chunk]:
@@ -90,20 +90,23 @@ def _group(text: bytes, *, last: bool) -> bytes:
 
 
 def _encode_base64(chunks: Chunks) -> Iterator[Chunk]:
-    carry = b""
+    """Without a line break behind the last line. Interop: as2-lib computes its MIC over base64 that it writes so itself."""
+    carry, first = b"", True
     for chunk in chunks:
         octets = b"".join((carry, chunk))
         usable = len(octets) // _LINE_OCTETS * _LINE_OCTETS
         carry = octets[usable:]
         if usable:
-            yield _lines(octets[:usable])
+            yield _lines(octets[:usable], first=first)
+            first = False
     if carry:
-        yield _lines(carry)
+        yield _lines(carry, first=first)
 
 
-def _lines(octets: bytes) -> bytes:
+def _lines(octets: bytes, *, first: bool) -> bytes:
     text = binascii.b2a_base64(octets, newline=False)
-    return b"".join([text[at : at + 76] + b"\r\n" for at in range(0, len(text), 76)])
+    lines = [text[at : at + 76] for at in range(0, len(text), 76)]
+    return b"\r\n".join(lines if first else [b"", *lines])
 
 
 def _decode_quoted_printable(chunks: Chunks) -> Iterator[Chunk]:

@@ -49,7 +49,7 @@ from counterseal.protocols.as2.errors import (
 from counterseal.protocols.as2.headers import MessageHead, ReceiptRequest
 from counterseal.protocols.as2.leniency import Leniency
 from counterseal.protocols.as2.limits import DEFAULT_LIMITS, Limits
-from counterseal.protocols.as2.mic import MIC, Digests, MICVerdict, choose_digest, compare_mic
+from counterseal.protocols.as2.mic import MIC, Digests, MICVerdict, choose_digest, compare_mic, spelling_of
 from counterseal.protocols.as2.names import new_message_id, parse_as2_name, parse_message_id
 from counterseal.protocols.as2.open import Strictness, open_message
 from counterseal.protocols.as2.opened import (
@@ -144,4 +144,5 @@ __all__ = [
     "parse_as2_name",
     "parse_message_id",
     "row_of",
+    "spelling_of",
 ]

@@ -146,7 +146,7 @@ def build_message(entity: Entity, *, envelope: Envelope, protection: Protection,
     _check_profile(envelope, protection)
     wanted = envelope.receipt.micalgs if envelope.receipt else ()
     signing = (protection.sign.digest,) if protection.sign else ()
-    algorithms = tuple(dict.fromkeys((*wanted, *signing))) or (Digest.SHA256,)
+    algorithms = tuple(dict.fromkeys((*wanted, *signing, *_unasked(envelope)))) or (Digest.SHA256,)
     digests = Digests(algorithms)
     layered = protection.sign or protection.encrypt or protection.compress is not Compression.NONE
     stage = _document(entity, None if layered else digests)
@@ -171,6 +171,12 @@ def build_message(entity: Entity, *, envelope: Envelope, protection: Protection,
     if protection.encrypt is not None:
         stage = _encrypted(whole, size, protection.encrypt, protection=protection, entropy=entropy)
     return _finished(stage, envelope, digests, algorithms[0])
+
+
+def _unasked(envelope: Envelope) -> tuple[Digest, ...]:
+    """An unsigned receipt is asked for without algorithms; RFC 4130 7.3.1 means SHA-1 then. Interop: as2-lib answers so."""
+    unsigned = envelope.receipt is not None and not envelope.receipt.signed
+    return (Digest.SHA1,) if unsigned and envelope.profile is Profile.RFC4130 else ()
 
 
 def _check_profile(envelope: Envelope, protection: Protection) -> None:

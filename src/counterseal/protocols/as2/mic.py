@@ -40,10 +40,13 @@ _BARE: Final[Mapping[str, Digest]] = {
 _WRITTEN: Final[Mapping[Digest, str]] = {Digest.SHA1: "sha1", Digest.MD5: "md5"}
 """RFC 4130 7.3 spells these two without a hyphen; RFC 5751 3.4.3.2 gives the others."""
 
+_SPELLING: Final = re.compile(r"[A-Za-z0-9-]{1,32}")
+
 
 def parse_micalg(text: str) -> Digest | None:
-    """``sha1``, ``sha-1``, ``SHA256``, ``"sha-256"``, ``rsa-sha1`` ...; ``None``: unknown."""
-    bare = re.sub(r"[^a-z0-9]", "", text.lower()).removeprefix("rsa")
+    """``sha1``, ``sha-1``, ``SHA256``, ``"sha-256"``, ``rsa-sha1`` ...; ``None``: unknown. Interop: as2-lib asks for the MIC by
+    the name of its signature, ``rsassa-pss-sha-256``."""
+    bare = re.sub(r"[^a-z0-9]", "", text.lower()).removeprefix("rsassapss").removeprefix("rsa")
     return _BARE.get(bare)
 
 
@@ -57,6 +60,8 @@ class MIC:
 
     digest: Digest
     octets: bytes
+    spelled: str = ""
+    """How the partner writes the algorithm; empty: as the standards do."""
 
     @classmethod
     def parse(cls, text: str) -> "MIC | None":
@@ -71,7 +76,7 @@ class MIC:
             return None
 
     def format(self) -> str:
-        return f"{base64.b64encode(self.octets).decode('ascii')}, {format_micalg(self.digest)}"
+        return f"{base64.b64encode(self.octets).decode('ascii')}, {self.spelled or format_micalg(self.digest)}"
 
 
 class MICVerdict(StrEnum):
@@ -113,6 +118,11 @@ def choose_digest(requested: tuple[str, ...], *, signature: Digest | None) -> Di
             "none of the requested MIC algorithms is supported: sha-256, sha-384, sha-512, sha1"
         )
     return signature if signature in COMPUTED and signature is not None else Digest.SHA256
+
+
+def spelling_of(digest: Digest, requested: tuple[str, ...]) -> str:
+    """The partner's own word for it, to be repeated in the MIC: some compare the words too. Empty: none that is safe."""
+    return next((name for name in requested if parse_micalg(name) is digest and _SPELLING.fullmatch(name)), "")
 
 
 class Digests:
