@@ -21,6 +21,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "certificate.first-used": "Traffic of a partner used a certificate for the first time, in the agreement and usage that the facts name.",
     "certificate.retired": "An old or unused certificate left service by itself: expired, or its successor is used and it is not.",
     "agreement.changed-back": "A partner proved after a change that it cannot verify or decrypt: it was put back on the certificate before.",
+    "listener.changed-over": "Every partner accepted, or the date came and none rejected: a listener of ours presents the new certificate.",
     "listener.certificate-assigned": "A certificate was put to use at a listener of ours.",
     # trust requests, ours
     "trust-request.started": "Partners are asked to trust a new certificate of ours (Finish of the wizard).",
@@ -40,6 +41,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "offer.approved-first": "The first of two people approved a received certificate.",
     "offer.accepted": "A received certificate was accepted, by a person or by policy.",
     "offer.rejected": "A received certificate was rejected; the partner is told the reason.",
+    "offer.replace-undone": "A person put a certificate back that an accepted SCX Replace had ended.",
+    "offer.request-answered": "An SCX Request is answered with our own certificates.",
     # documents, receipts, files
     "document.queued": "A document was handed in for a partner.",
     "document.requeued": "A person had a document sent again.",

@@ -1,7 +1,7 @@
 """Our TLS listeners: which certificate they present, whom they let shake hands."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,6 +49,15 @@ def presented(reader: Reader, listener_id: ListenerId) -> HeldCertificate | None
     assignments = reader.assignments(listener_id=listener_id)
     active = resolve.active(assignments, Side.OURS, Usage.TLS_SERVER)
     return reader.find_certificate(active.community_id, active.fingerprint) if active is not None else None
+
+
+def showing_ours(
+    reader: Reader, community_id: CommunityId, protocols: Collection[Protocol]
+) -> dict[ListenerId, list[Assignment]]:
+    """The listeners of these protocols that present a certificate of the community, with all their assignments."""
+    found = {i: reader.assignments(listener_id=i) for i, protocol in LISTENERS.items() if protocol in protocols}
+    active = {i: resolve.active(assignments, Side.OURS, Usage.TLS_SERVER) for i, assignments in found.items()}
+    return {i: found[i] for i, one in active.items() if one is not None and one.community_id == community_id}
 
 
 def _anchors(reader: Reader, protocol: Protocol) -> tuple[bytes, ...]:

@@ -34,7 +34,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import Side, Usage
 from counterseal.domain.wizard import FieldError, Finish, FinishOrder, Told, plan_finish
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import changeover, documents, scx_outbound
+from counterseal.engine import changeover, documents, listeners, scx_outbound
 from counterseal.engine.certificates import added_event
 from counterseal.engine.field_errors import FieldErrors
 from counterseal.engine.ports import NewKey, NotFound, Ports, Writer
@@ -127,6 +127,7 @@ def _finish(ports: Ports, actor: Actor, order: Start, *, send: bool) -> Finish:
         strangers = [t for t in told if t.agreement.community_id != community.id]
         if strangers:
             raise NotFound(f"{community.name} has no agreement {strangers[0].agreement.id}")
+        showing = listeners.showing_ours(writer, community.id, {t.agreement.protocol for t in told})
         planned = plan_finish(
             FinishOrder(
                 certificate=certificate,
@@ -137,8 +138,11 @@ def _finish(ports: Ports, actor: Actor, order: Start, *, send: bool) -> Finish:
                 respond_by=utc(order.respond_by) if send else None,
                 time_zone=order.time_zone,
                 prepare=(),
-                listeners=(),
-                assignments=[a for t in told for a in writer.assignments(agreement_id=t.agreement.id, side=Side.OURS)],
+                listeners=tuple(showing),
+                assignments=[
+                    *(a for t in told for a in writer.assignments(agreement_id=t.agreement.id, side=Side.OURS)),
+                    *(a for some in showing.values() for a in some),
+                ],
                 held=writer.certificates(community.id),
                 rules=community.rules,
                 number=writer.next_trust_request_number(community.id),
@@ -328,6 +332,7 @@ def at_date(ports: Ports, row: Work) -> None:
         if plan.steps:
             carry_out_plan(ports, writer, plan, around.assignments, now)
             writer.record(_event("system", "exchange.changed-over", request, now, exchange=exchange.id))
+        changeover.change_listeners(ports, writer, request, now)
         if plan.again_at is not None:
             # The date itself still belongs to the partner: a row that is due at it comes once more, a moment later.
             again_at = max(plan.again_at, now + A_MOMENT)
@@ -463,6 +468,8 @@ def _change(
         writer.put(changed)
         if changed.state is ExchangeState.ACCEPTED:
             changeover.change_over(ports, writer, changed, now)
+        elif changed.state is ExchangeState.WITHDRAWN:
+            changeover.change_listeners(ports, writer, writer.trust_request(exchange.trust_request_id), now)
         writer.record(
             AuditEvent(
                 at=now,
