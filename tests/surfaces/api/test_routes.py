@@ -162,6 +162,7 @@ NOT_THERE = [
     ("GET", "/communities/alpha/received/x"),
     ("POST", "/communities/alpha/received/x/accept"),
     ("POST", "/communities/alpha/received/x/reject"),
+    ("POST", "/communities/alpha/received/x/undo"),
     ("GET", "/documents?community=x"),
     ("GET", "/documents/x"),
     ("GET", "/documents/x/payload"),

@@ -67,6 +67,7 @@ def test_a_reading_command_answers_in_words_and_in_json(full: Terminal, argument
         ["trust-request", "show", "7"],
         ["trust-request", "show", "x"],
         ["received", "show", "x"],
+        ["received", "undo", "x"],
         ["document", "show", "x"],
         ["document", "payload", "x"],
         ["document", "resend", "x"],

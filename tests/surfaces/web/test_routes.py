@@ -73,6 +73,7 @@ TABLE: Final[tuple[tuple[str, str, Permission], ...]] = (
     ("/c/{community}/received", GET, Permission.VIEW),
     ("/c/{community}/received/{offer}", GET, Permission.VIEW),
     ("/c/{community}/received/{offer}", POST, Permission.CERTIFICATES),
+    ("/c/{community}/received/{offer}/undo", POST, Permission.CERTIFICATES),
     ("/c/{community}/wizard", BOTH, Permission.CERTIFICATES),
     ("/c/{community}/wizard/{draft}/choose", BOTH, Permission.CERTIFICATES),
     ("/c/{community}/wizard/{draft}/fill", BOTH, Permission.CERTIFICATES),

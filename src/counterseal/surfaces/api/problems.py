@@ -115,6 +115,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "documents.no-receipt-held": HTTPStatus.CONFLICT,
     "documents.no-reason": HTTPStatus.UNPROCESSABLE_ENTITY,
     "offers.decision-refused": HTTPStatus.CONFLICT,
+    "offers.nothing-to-undo": HTTPStatus.CONFLICT,
     "sending.no-certificate": HTTPStatus.CONFLICT,
     "certificates.not-assignable": HTTPStatus.CONFLICT,
     "certificates.unreadable": HTTPStatus.UNPROCESSABLE_ENTITY,

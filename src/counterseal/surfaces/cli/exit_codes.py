@@ -70,6 +70,7 @@ STATUS: Final[Mapping[str, Exit]] = {
     "documents.no-receipt-held": Exit.CONFLICT,
     "documents.no-reason": Exit.REFUSED,
     "offers.decision-refused": Exit.CONFLICT,
+    "offers.nothing-to-undo": Exit.CONFLICT,
     "sending.no-certificate": Exit.CONFLICT,
     "certificates.not-assignable": Exit.CONFLICT,
     "certificates.unreadable": Exit.UNREADABLE,

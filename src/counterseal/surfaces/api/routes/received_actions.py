@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from counterseal.domain.people import Permission
-from counterseal.engine import offers
+from counterseal.engine import offers, replacement
 from counterseal.engine.views import conversation_records as conversations
 from counterseal.engine.views import records
 from counterseal.engine.views.conversation_records import OfferRecord
@@ -52,6 +52,15 @@ def reject(request: Request, community: CommunityName, offer: OfferName, body: R
     offers.reject(
         ports_of(request), actor_of(request), offer_id, offered_ids=_ids(body.certificates), reason=body.reason
     )
+    return _shown(request, community, offer_id)
+
+
+@router.post("/communities/{community}/received/{offer}/undo", summary="Take an accepted SCX Replace back")
+@needs(Permission.CERTIFICATES)
+def undo(request: Request, community: CommunityName, offer: OfferName) -> OfferRecord:
+    """The certificate that it ended is the current one again; the new one goes on being accepted."""
+    offer_id = _named(request, community, offer)
+    replacement.undo(ports_of(request), actor_of(request), offer_id)
     return _shown(request, community, offer_id)
 
 

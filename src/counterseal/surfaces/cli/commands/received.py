@@ -82,6 +82,17 @@ def reject(
         _print(session, ports, offer_id)
 
 
+@received.command("undo")
+def undo(context: typer.Context, offer: OfferArgument, community: CommunityOption = "") -> None:
+    """Take an accepted SCX Replace back: the certificate that it ended is the current one again."""
+    from counterseal.engine import replacement
+
+    with opened(context) as (session, ports):
+        offer_id = _named(ports, community, offer)
+        replacement.undo(ports, local_actor(), offer_id)
+        _print(session, ports, offer_id)
+
+
 def _ids(names: list[str] | None) -> "tuple[OfferedCertificateId, ...] | None":
     from counterseal.kernel.ids import OfferedCertificateId
 

@@ -5,6 +5,7 @@ from starlette.routing import Route
 
 from counterseal.domain.channel import Channel
 from counterseal.domain.people import Permission
+from counterseal.engine import replacement
 from counterseal.engine.views import received as views
 from counterseal.engine.views.received import OfferView, ReceivedState
 from counterseal.kernel.ids import OfferId
@@ -68,6 +69,14 @@ def offer(visit: Visit) -> Response:
     return show_offer(visit, offer_of(visit), FormState())
 
 
+def _undoable(visit: Visit, view: OfferView) -> str:
+    """The uses that a Replace ended here and that can come back; empty: none."""
+    with visit.ports.store.read() as reader:
+        found = [replacement.undoable(reader, view.offer, c.offered) for c in view.certificates]
+    usages = frozenset(usage for ended in found for usage in ended)
+    return usage_words(usages) if usages else ""
+
+
 def show_offer(visit: Visit, view: OfferView, form: FormState, *, status: int = 200) -> Response:
     community = visit.community()
     refusals = [c for c in view.pending if not c.can_be_accepted]
@@ -80,5 +89,6 @@ def show_offer(visit: Visit, view: OfferView, form: FormState, *, status: int = 
         form=form,
         refusals=refusals,
         second=view.state is ReceivedState.NEEDS_SECOND,
+        undoable=_undoable(visit, view),
         uses={c.offered.id: usage_words(c.offered.usages) for c in view.certificates},
     )

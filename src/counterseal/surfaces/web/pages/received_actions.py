@@ -4,7 +4,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from counterseal.domain.people import Permission
-from counterseal.engine import offers
+from counterseal.engine import offers, replacement
 from counterseal.engine.views.received import OfferedView, OfferView
 from counterseal.kernel.errors import CallerFault
 from counterseal.surfaces.web import words
@@ -21,7 +21,21 @@ _MAXIMUM_REASON = 999
 
 
 def routes() -> list[Route]:
-    return [page("/c/{community}/received/{offer}", decide, permission=Permission.CERTIFICATES, methods=("POST",))]
+    return [
+        page("/c/{community}/received/{offer}", decide, permission=Permission.CERTIFICATES, methods=("POST",)),
+        page("/c/{community}/received/{offer}/undo", undo, permission=Permission.CERTIFICATES, methods=("POST",)),
+    ]
+
+
+def undo(visit: Visit) -> Response:
+    """The certificate that an accepted Replace ended comes back."""
+    view = offer_of(visit)
+    path = visit.request.url.path.removesuffix("/undo")
+    try:
+        replacement.undo(visit.ports, visit.actor, view.offer.id)
+    except CallerFault as fault:
+        return visit.go(path, Notice(title="Nothing was taken back", text=words.sentence(fault.detail), tone=Tone.WARN))
+    return visit.done(path, "The old certificate is back", "The new one goes on being accepted. Nobody was told.")
 
 
 def decide(visit: Visit) -> Response:
