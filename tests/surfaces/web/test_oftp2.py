@@ -66,6 +66,7 @@ def test_a_document_tells_session_file_restart_and_receipt(admin: Browser, scene
     assert "This session sent it from octet 1,159,168 on." in text
     assert f"{scene.base}/sessions/{added.sessions[SessionOutcome.BROKEN].id}" in text
     assert "Hash that we computed" in text
+    assert "CAD.77210A 20260302 1200000001 O0013000001ALPHA" in text
     assert "Message id" not in text
 
 
