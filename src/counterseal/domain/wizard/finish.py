@@ -1,5 +1,6 @@
 """Finish: everything that is to be stored, in one value; or the field errors, and then nothing is stored and nothing is sent."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +11,14 @@ from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.channel import Channel, SCXType
 from counterseal.domain.community import CommunityRules
 from counterseal.domain.exchange import Exchange, ExchangeState
-from counterseal.domain.rollover import Place, carry_out, listener_slot, our_slots, plan_staging
+from counterseal.domain.rollover import Place, Slot, carry_out, listener_slot, our_slots, plan_staging
 from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import BY_PROTOCOL, Protocol, Side, Usage
 from counterseal.domain.wizard.fields import FieldError
 from counterseal.domain.wizard.partners import eligible_over
 from counterseal.domain.wizard.review import findings_about
 from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import ExchangeId, ListenerId, TrustRequestId
+from counterseal.kernel.ids import AgreementId, ExchangeId, ListenerId, TrustRequestId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,6 @@ def plan_finish(
     ``new_id`` gives ids; ``reference`` an unguessable reference for the request over this channel (CEM requestId, the name of
     the SCX file).
     """
-    fingerprint = order.certificate.fingerprint
     findings = findings_about(
         order.certificate.certificate,
         order.usages,
@@ -90,23 +90,32 @@ def plan_finish(
         return errors
     request = _trust_request(order, TrustRequestId(new_id())) if order.send else None
     exchanges = tuple(_exchange(order, told, request, new_id, reference) for told in order.told) if request else ()
-    steps = [
-        step
-        for agreement, exchange_id in _staged_in(order, exchanges)
-        for step in plan_staging(
-            our_slots(agreement, order.usages), fingerprint, order.assignments, exchange_id=exchange_id
-        ).steps
-    ]
-    if Usage.TLS_SERVER in order.usages:
-        slots = [listener_slot(_listener_place(order, listener)) for listener in order.listeners]
-        steps += plan_staging(slots, fingerprint, order.assignments, exchange_id=None).steps
     return Finish(
         certificate=order.certificate,
-        assignments=carry_out(steps, order.assignments, now=order.now, new_id=new_id),
+        assignments=_staged(order, exchanges, new_id),
         trust_request=request,
         exchanges=exchanges,
         findings=findings,
     )
+
+
+def _staged(order: FinishOrder, exchanges: Sequence[Exchange], new_id: Callable[[], str]) -> tuple[Assignment, ...]:
+    """Planned place by place, each beside its own assignments alone: with thousands of partners all of them together are many."""
+    present: dict[AgreementId | ListenerId | None, list[Assignment]] = defaultdict(list)
+    for assignment in order.assignments:
+        present[assignment.agreement_id or assignment.listener_id].append(assignment)
+    places: list[tuple[AgreementId | ListenerId, Sequence[Slot], ExchangeId | None]] = [
+        (agreement.id, our_slots(agreement, order.usages), exchange_id)
+        for agreement, exchange_id in _staged_in(order, exchanges)
+    ]
+    if Usage.TLS_SERVER in order.usages:
+        places += [(i, (listener_slot(_listener_place(order, i)),), None) for i in order.listeners]
+    made: list[Assignment] = []
+    for place, slots, exchange_id in places:
+        own = present[place]
+        plan = plan_staging(slots, order.certificate.fingerprint, own, exchange_id=exchange_id)
+        made += carry_out(plan.steps, own, now=order.now, new_id=new_id)
+    return tuple(made)
 
 
 def _errors(order: FinishOrder) -> list[FieldError]:
