@@ -57,6 +57,7 @@ OFTP2 = (
     ("oftp2-agreement-new", "/partners/partner-3/agreements/new-oftp2"),
     ("oftp2-partner", "/partners/partner-2"),
     ("oftp2-send", "/documents/new"),
+    ("listeners", "/listeners"),
 )
 
 

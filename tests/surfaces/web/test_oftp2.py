@@ -4,10 +4,12 @@ import pytest
 
 from counterseal.domain.oftp_session import SessionOutcome
 from counterseal.domain.people import Role
-from counterseal.domain.usage import Protocol
+from counterseal.domain.usage import Protocol, Side
 from counterseal.domain.work import WorkKind
 from counterseal.engine.ports import Ports
-from tests.surfaces.web.gateway import Browser, add_user, browser
+from counterseal.kernel.ids import ListenerId
+from tests.builders import a_held_certificate, a_sealed_key, mint, rsa_key
+from tests.surfaces.web.gateway import Browser, add_user, browser, put
 from tests.surfaces.web.oftp2_scene import Added, fill_oftp2
 from tests.surfaces.web.scene import Scene, fill
 from tests.surfaces.web.test_guard import contents
@@ -221,3 +223,28 @@ def test_a_file_is_sent_with_its_dataset_name(ports: Ports, admin: Browser, scen
         f"{scene.base}/documents/new", data | {"dataset_name": "lower case"}, files={"file": ("o.edi", b"UNB'")}
     )
     assert wrong.status_code == 422
+
+
+def test_a_listener_is_given_a_certificate_with_its_key(ports: Ports, admin: Browser, scene: Scene) -> None:
+    path = f"{scene.base}/listeners"
+    assert "takes no call" in admin.get(path)
+    assert "Present this one" not in admin.get(path)  # no certificate of the scene has its key here
+    key = a_sealed_key(community_id=scene.community.id)
+    server = mint("oftp.alpha.example", key=rsa_key(2))
+    own = a_held_certificate(
+        community_id=scene.community.id, certificate=server.certificate, side=Side.OURS, key_id=key.id
+    )
+    put(ports, key, own)
+    fingerprint = server.certificate.fingerprint
+    none = admin.post(path, {"listener": "oftp2-tls", "certificate": ""}, form=path)
+    assert (none.status_code, 'id="certificate-oftp2-tls-e"' in none.text) == (422, True)
+    old = admin.post(path, {"listener": "oftp2-tls", "certificate": scene.old.certificate.fingerprint}, form=path)
+    assert (old.status_code, "private key is here" in old.text) == (422, True)
+    assert admin.post(path, {"listener": "oftp2-tls", "certificate": fingerprint}, form=path).status_code == 303
+    with ports.store.read() as reader:
+        (assignment,) = reader.assignments(listener_id=ListenerId("oftp2-tls"))
+    assert assignment.fingerprint == fingerprint
+    assert "oftp.alpha.example" in admin.get(path)
+    viewer = browser(ports, add_user(ports, Role.VIEWER))
+    assert "Present this one" not in viewer.get(path)
+    viewer.client.close()

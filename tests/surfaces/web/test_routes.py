@@ -56,6 +56,8 @@ TABLE: Final[tuple[tuple[str, str, Permission], ...]] = (
     ("/c/{community}/documents/{document}/cancel", BOTH, Permission.DOCUMENTS),
     ("/c/{community}/documents/{document}/release-receipt", BOTH, Permission.DOCUMENTS),
     ("/c/{community}/documents/{document}/reject-receipt", BOTH, Permission.DOCUMENTS),
+    ("/c/{community}/listeners", GET, Permission.VIEW),
+    ("/c/{community}/listeners", POST, Permission.CONFIGURE),
     ("/c/{community}/sessions", GET, Permission.VIEW),
     ("/c/{community}/sessions/{session}", GET, Permission.VIEW),
     ("/c/{community}/sent", GET, Permission.VIEW),

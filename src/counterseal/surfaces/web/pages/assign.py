@@ -19,7 +19,7 @@ from counterseal.surfaces.web.rendering import FormState, problems_of
 from counterseal.surfaces.web.visit import Visit, community_path, page
 
 _BOTH = ("GET", "POST")
-_DEFAULT = frozenset({Usage.SIGN, Usage.ENCRYPT, Usage.FILE_SIGN, Usage.FILE_ENCRYPT})
+_DEFAULT = frozenset({Usage.SIGN, Usage.ENCRYPT, Usage.FILE_SIGN, Usage.FILE_ENCRYPT, Usage.RECEIPT_SIGN})
 _MAXIMUM_FILE_BYTES = 16 * MAX_CERTIFICATE_BYTES
 """A P7B with its chain."""
 
