@@ -31,6 +31,10 @@ class Product:
     """Where it sees our MIC as another than its own."""
     nameless: frozenset[str] = frozenset()
     """Form and direction in which the document has no file name: it writes or reads none in the HTTP head."""
+    writes_keys_by: str = ""
+    """Key transport of what it encrypts, where it does not follow the agreement."""
+    always_signed: bool = False
+    """It never asks for an unsigned receipt."""
     peer: type[Peer] = Peer
 
     @property
@@ -49,6 +53,10 @@ class Product:
     def terms(self, form: Form) -> dict[str, Any]:
         return {**form.terms(), **self.special.get("*", {}), **self.special.get(form.name, {})}
 
+    def layers_in(self, form: Form) -> tuple[str, ...]:
+        terms = self.terms(form)
+        return form.layers({**terms, "key_transport": self.writes_keys_by or terms["key_transport"]})
+
     def knows_name(self, form: Form, direction: str) -> bool:
         return f"{form.name} {direction}" not in self.nameless
 
@@ -62,6 +70,10 @@ def _only(form: Form, direction: str) -> str | None:
 
 def _python(_: Path) -> tuple[str, ...]:
     return (str(where_peers_are() / "pyas2lib" / "bin" / "python"), str(SOFTWARE / "pyas2lib" / "driver.py"))
+
+
+def _node(_: Path) -> tuple[str, ...]:
+    return ("node", str(SOFTWARE / "libas2" / "driver.js"), str(where_peers_are() / "libas2"))
 
 
 PRODUCTS: Final = (
@@ -106,6 +118,23 @@ PRODUCTS: Final = (
         },
         # Where nothing is signed, its sender takes the MIC of what it compressed.
         mics={"compressed": "different", "compressed-encrypted": "different"},
+    ),
+    Product(
+        name="libas2",
+        command=_node,
+        cannot={
+            **dict.fromkeys((form.name for form in FORMS if form.compress != "none"), "it has no compression"),
+            "pss": "it signs and verifies RSA v1.5 only",
+            "gcm out": "it knows no AuthEnvelopedData, and takes the parameters of GCM for a bare nonce",
+            "large": "it goes over the whole text by regular expressions, for more than a minute",
+            "unsigned-receipt in": "it always asks for a signed receipt",
+            "async-unsigned in": "it always asks for a signed receipt",
+        },
+        # It takes every body for UTF-8, also that of CMS. It reads keys by RSA v1.5, too, but node.js forbids it.
+        special={"*": {"transfer_encoding": "base64", "key_transport": "rsa-oaep-sha-256"}},
+        writes_keys_by="rsa-oaep-sha-512",
+        always_signed=True,
+        mics={"plain": "absent", "encrypted": "absent"},
     ),
 )
 

@@ -272,6 +272,18 @@ def test_a_receipt_with_a_lying_micalg_verifies_all_the_same() -> None:
     assert opened(lying).signed
 
 
+def test_a_receipt_signed_without_its_last_line_break_verifies_with_a_finding() -> None:
+    """libas2 sends one that it did not sign."""
+    wire = built_receipt(a_receipt(), sign=signing(bravo()))
+    mark = f"\r\n--{wire.boundary}\r\nContent-Type: application/pkcs7-signature".encode()
+    longer = wire.with_body(wire.body.replace(mark, b"\r\n" + mark))
+    found = opened(longer)
+    assert found.signed
+    assert found.leniencies == {as2.Leniency.RECEIPT_LINE_ENDS}
+    with pytest.raises(cms.SignatureInvalid):
+        opened(tampered(longer, b"stored", b"burned"))
+
+
 def test_p_2_a_receipt_signed_over_crlf_but_sent_with_lone_lf_verifies_with_a_finding() -> None:
     wire = built_receipt(a_receipt(), sign=signing(bravo()))
     text = b"The message was received.\r\nIt was stored.\r\n"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from counterseal.kernel.errors import CallerFault, EnvironmentFault
@@ -209,7 +210,7 @@ def test_unprotected_attributes_and_originator_certificates_are_passed_over() ->
         (algorithms.algorithm(algorithms.CIPHER_OIDS[CBC[0]]), Malformed),
         (algorithms.algorithm(algorithms.CIPHER_OIDS[CBC[0]], tlv.octet_string(bytes(8))), Malformed),
         (algorithms.algorithm(algorithms.CIPHER_OIDS[CBC[3]], tlv.octet_string(bytes(16))), Malformed),
-        (algorithms.algorithm(algorithms.CIPHER_OIDS[GCM[0]], tlv.octet_string(bytes(12))), Malformed),
+        (algorithms.algorithm(algorithms.CIPHER_OIDS[GCM[0]], tlv.octet_string(bytes(4))), Malformed),
         *(
             (
                 algorithms.algorithm(algorithms.CIPHER_OIDS[GCM[0]], tlv.sequence(tlv.octet_string(nonce), icv)),
@@ -227,6 +228,15 @@ def test_unprotected_attributes_and_originator_certificates_are_passed_over() ->
 def test_content_ciphers_with_unfit_parameters_are_refused(algorithm: bytes, fault: type[Exception]) -> None:
     with pytest.raises(fault):
         read_encrypted([enveloped(KEY, bytes(32), IV, algorithm=algorithm)])
+
+
+def test_a_bare_nonce_for_gcm_is_read_and_its_whole_tag_verified() -> None:
+    """PKI.js (libas2) writes it so, in EnvelopedData."""
+    bare = algorithms.algorithm(algorithms.CIPHER_OIDS[ContentCipher.AES_256_GCM], tlv.octet_string(IV))
+    message = enveloped(KEY, AESGCM(KEY).encrypt(IV, TEXT, None), IV, algorithm=bare)
+    assert read_encrypted([message]) == TEXT
+    with pytest.raises(DecryptionFailed):
+        read_encrypted([last_octet_changed(message)])
 
 
 def test_cbc_in_auth_enveloped_data_is_malformed() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -227,13 +228,22 @@ def _verified(
     try:
         return verify(signature, _all_digests(content), candidates=signers, limits=limits)
     except cms.SignatureInvalid:
-        # as2-peers P-2: signed over CRLF, sent with lone LFs in the text part.
-        canonical = re.sub(rb"(?<!\r)\n", b"\r\n", content)
-        if canonical == content:
-            raise
-        signed = verify(signature, _all_digests(canonical), candidates=signers, limits=limits)
-        leniencies.add(Leniency.RECEIPT_LINE_ENDS)
-        return signed
+        for variant in _with_other_line_ends(content):
+            with suppress(cms.SignatureInvalid):
+                signed = verify(signature, _all_digests(variant), candidates=signers, limits=limits)
+                leniencies.add(Leniency.RECEIPT_LINE_ENDS)
+                return signed
+        raise
+
+
+def _with_other_line_ends(content: bytes) -> Iterator[bytes]:
+    # as2-peers P-2: signed over CRLF, sent with lone LFs in the text part.
+    canonical = re.sub(rb"(?<!\r)\n", b"\r\n", content)
+    if canonical != content:
+        yield canonical
+    # Interop: libas2 signs what it sends without its last line break.
+    if content.endswith(b"\r\n"):
+        yield content[:-2]
 
 
 def _all_digests(content: bytes) -> dict[Digest, bytes]:

@@ -222,6 +222,10 @@ def read_cipher(node: tlv.Node) -> CipherParameters:
     if cipher.mode == "cbc":
         nonce, tag = parameters.octets(), 0
         fits = len(nonce) == (8 if cipher is ContentCipher.TRIPLE_DES_CBC else 16)
+    elif cipher.mode == "gcm" and parameters.tag == tlv.OCTET_STRING:
+        # Interop: PKI.js (libas2) writes the bare nonce where RFC 5084 3.2 has a sequence, and a whole tag.
+        nonce, tag = parameters.octets(), WRITTEN_TAG_BYTES
+        fits = 8 <= len(nonce) <= 128
     else:
         fields = tlv.Fields(parameters, "GCM or CCM parameters")
         nonce = fields.take(tlv.OCTET_STRING).octets()
