@@ -14,10 +14,13 @@ EVENTS: Final[Mapping[str, str]] = {
     "partner.changed": "A partner's name, owner or note changed.",
     "agreement.created": "An agreement with a partner was set up.",
     "agreement.changed": "Terms of an agreement changed; passwords are only said to have changed.",
+    # payloads
+    "payloads.set-aside": "Payloads that no document names, left behind by a crash, were set aside; they are removed a month later.",
     # certificates
     "certificate.added": "A certificate is held from now on: made, imported, or given by a partner. It has no use yet.",
     "certificate.changed": "A certificate's label changed.",
     "certificate.assigned": "A person or a configuration put a certificate to use in an agreement, at once.",
+    "certificate.delivered-accepted": "A partner accepted a certificate that its Request had brought it, and it went into use.",
     "certificate.first-used": "Traffic of a partner used a certificate for the first time, in the agreement and usage that the facts name.",
     "certificate.retired": "An old or unused certificate left service by itself: expired, or its successor is used and it is not.",
     "agreement.changed-back": "A partner proved after a change that it cannot verify or decrypt: it was put back on the certificate before.",
@@ -43,6 +46,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "offer.rejected": "A received certificate was rejected; the partner is told the reason.",
     "offer.replace-undone": "A person put a certificate back that an accepted SCX Replace had ended.",
     "offer.request-answered": "An SCX Request is answered with our own certificates.",
+    "root.added": "A certification authority is trusted from now on, by the community or for one partner.",
+    "root.removed": "A certification authority is trusted no more; what was accepted stays in use.",
     # documents, receipts, files
     "document.queued": "A document was handed in for a partner.",
     "document.requeued": "A person had a document sent again.",

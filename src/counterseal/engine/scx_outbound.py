@@ -19,7 +19,7 @@ from counterseal.domain.exchange import ANSWERED, DeliverCame, Exchange, Exchang
 from counterseal.domain.trust_request import TrustRequest
 from counterseal.engine import changeover, documents
 from counterseal.engine.ports import Ports, Reader, Writer
-from counterseal.engine.relationship import Relationship, gather
+from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.scx_preflight import note_answer
 from counterseal.engine.translate import scx as translate
 from counterseal.kernel.conversation import allows
@@ -76,10 +76,13 @@ def document_of(
 def hear(ports: Ports, writer: Writer, document: Document, verdict: Verdict, now: datetime) -> tuple[Finding, ...]:
     """The receipt of one of our files, in whatever session it came; what a person should know of it.
 
-    A file that carries no exchange of ours (an answer to a Request) has nobody to tell. The receipt of an earlier file of the
-    exchange counts like that of the latest: both speak of the same certificate.
+    The receipt of an earlier file of an exchange counts like that of the latest: both speak of the same certificate.
     """
-    if document.kind is not DocumentKind.SCX or document.exchange_id is None:
+    if document.kind is not DocumentKind.SCX:
+        return ()
+    if document.exchange_id is None:
+        if verdict.accepted and document.agreement_id is not None:
+            _use_delivered(ports, writer, document, document.agreement_id, now)
         return ()
     exchange = writer.exchange(document.exchange_id)
     around = gather(writer, exchange.agreement_id)
@@ -110,6 +113,26 @@ def hear(ports: Ports, writer: Writer, document: Document, verdict: Verdict, now
         if exchange.state is ExchangeState.ACCEPTED:
             changeover.change_over(ports, writer, exchange, now)
     return decision.findings
+
+
+def _use_delivered(ports: Ports, writer: Writer, document: Document, agreement_id: AgreementId, now: datetime) -> None:
+    """An answer to the partner's Request was accepted. The payload is the certificate, so its digest is the fingerprint (SCX-4)."""
+    around = gather(writer, agreement_id)
+    plan = rollover.decide_on_delivery(
+        around.agreement, Fingerprint(document.digest), around.assignments, around.held, now
+    )
+    carry_out_plan(ports, writer, plan, around.assignments, now)
+    if plan.steps:
+        writer.record(
+            AuditEvent(
+                at=now,
+                actor=f"partner:{around.partner.slug}",
+                event="certificate.delivered-accepted",
+                subject=f"agreement:{agreement_id}",
+                community_id=document.community_id,
+                facts={"certificate": document.digest, "document": document.id},
+            )
+        )
 
 
 def _learn(writer: Writer, around: Relationship, exchange: Exchange, verdict: Verdict) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from counterseal.domain.assignment import Assignment
 from counterseal.domain.channel import SCXType
-from counterseal.domain.community import HandlingMode
+from counterseal.domain.community import CutoverRule, HandlingMode
 from counterseal.domain.document import Direction, DocumentState
 from counterseal.domain.exchange import ExchangeState
 from counterseal.domain.offer import Offer
@@ -141,3 +142,60 @@ def test_a_certificate_that_matches_nothing_by_itself_is_found_by_its_name(pair:
             a.fingerprint for a in reader.assignments(agreement_id=bravo.agreement.id, side=Side.THEIRS) if a.accepts
         }
     assert offered.replaces == (old,)
+
+
+def test_a_request_brings_the_partners_certificates_and_they_are_tied_to_it(pair: tuple[Gateway, Gateway]) -> None:
+    """SCX-29 to SCX-32: accepted by a person, answered with what Bravo uses here, each once, and no Deliver asks for another."""
+    alpha, bravo = pair
+    request = start(alpha, SCXType.REQUEST)
+    meet(alpha, bravo)
+    assert exchange_of(alpha, request.id).delivered is None
+    offers.accept(bravo.ports, ADMINISTRATOR, offered_to(bravo).id, offered_ids=None)
+    work(bravo)
+    meet(bravo, alpha)
+    meet(bravo, alpha)
+    exchange = exchange_of(alpha, request.id)
+    with bravo.ports.store.read() as reader:
+        mine = reader.assignments(agreement_id=bravo.agreement.id, side=Side.OURS)
+    assert exchange.state is ExchangeState.ACCEPTED
+    assert exchange.delivered == tuple({a.fingerprint for a in mine})
+    meet(alpha, bravo)
+    meet(bravo, alpha)
+    kinds = [d.file_name for d in bravo.documents(Direction.IN) if d.file_name.startswith("ODETTE")]
+    assert kinds == ["ODETTE_CERTIFICATE_REQUEST"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "after"),
+    [(None, AssignmentState.ACTIVE), (CutoverRule.MANUAL, AssignmentState.STAGED)],
+)
+def test_a_default_that_answered_a_request_goes_into_use_when_it_is_accepted(
+    pair: tuple[Gateway, Gateway], rule: CutoverRule | None, after: AssignmentState
+) -> None:
+    """SCX-29, SCX-34: Bravo had no signing certificate with this partner; staged before it is told, active from the EERP on."""
+    alpha, bravo = pair
+    agreement = bravo.agreement
+    with bravo.ports.store.write() as writer:
+        (signing,) = [
+            a for a in writer.assignments(agreement_id=agreement.id, side=Side.OURS) if a.usage is Usage.FILE_SIGN
+        ]
+        writer.put(replace(signing, state=AssignmentState.RETIRED))
+        community = writer.community(agreement.community_id)
+        writer.put(replace(community, default_certificates={Usage.FILE_SIGN: signing.fingerprint}))
+        writer.put(replace(agreement, exchange=replace(agreement.exchange, cutover=rule)))
+    start(alpha, SCXType.REQUEST)
+    meet(alpha, bravo)
+    offers.accept(bravo.ports, ADMINISTRATOR, offered_to(bravo).id, offered_ids=None)
+    work(bravo)
+    with bravo.ports.store.read() as reader:
+        assert AssignmentState.STAGED in states_of(reader.assignments(agreement_id=agreement.id), signing)
+    meet(bravo, alpha)
+    offers.accept(alpha.ports, ADMINISTRATOR, offered_to(alpha).id, offered_ids=None)
+    work(alpha)
+    meet(alpha, bravo)
+    with bravo.ports.store.read() as reader:
+        assert after in states_of(reader.assignments(agreement_id=agreement.id), signing)
+
+
+def states_of(found: list[Assignment], like: Assignment) -> set[AssignmentState]:
+    return {a.state for a in found if (a.side, a.usage, a.fingerprint) == (like.side, like.usage, like.fingerprint)}

@@ -94,6 +94,21 @@ def _replacing(plan: Plan, slot: Slot, fingerprint: Fingerprint, assignments: Se
     return Plan(steps=plan.steps + ends, findings=plan.findings, again_at=plan.again_at)
 
 
+def decide_on_delivery(
+    agreement: Agreement, fingerprint: Fingerprint, assignments: Sequence[Assignment], held: Held, now: datetime
+) -> Plan:
+    """The partner accepted a certificate that its own Request brought it (an SCX Deliver without an exchange of ours): it goes into
+    use where it is staged and nothing is active. What is active was delivered itself, and a change of it is a trust request's."""
+    by_hand = cutover_rule(agreement) is CutoverRule.MANUAL
+    plans = []
+    for slot in our_slots(agreement, frozenset(Usage)):
+        own = in_slot(assignments, slot)
+        waits = active(own, slot.side, slot.usage) is None and find(own, slot.side, slot.usage, fingerprint) is not None
+        if waits and not (by_hand and slot.role is Role.PRODUCE):
+            plans.append(plan_activation(slot, fingerprint, own, held, now))
+    return Plan.joined(plans)
+
+
 def decide_at_date(
     exchange: Exchange,
     agreement: Agreement,

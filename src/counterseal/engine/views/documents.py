@@ -174,7 +174,7 @@ def document(reader: Reader, community: Community, document_id: DocumentId) -> D
         raise NotFound(f"{community.name} has no document {document_id}")
     names = gather(reader, community)
     messages = reader.messages(found.id)
-    exchange = reader.find_exchange_by_document(found.id)
+    exchange = reader.exchange(found.exchange_id) if found.exchange_id else reader.find_exchange_by_document(found.id)
     out = found.direction is Direction.OUT
     return DocumentView(
         document=found,
