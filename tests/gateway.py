@@ -5,7 +5,7 @@
 
 import itertools
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -88,6 +88,15 @@ class MemoryBlobs:
 
     def sweep(self, *, older_than: datetime) -> int:
         return 0
+
+    def shelves(self, *, older_than: datetime) -> list[str]:
+        return ["blob"]
+
+    def set_aside(self, shelf: str, *, claimed: Collection[BlobId], older_than: datetime) -> int:
+        unclaimed = [blob_id for blob_id in self.kept if blob_id.startswith(shelf) and blob_id not in claimed]
+        for blob_id in unclaimed:
+            del self.kept[blob_id]
+        return len(unclaimed)
 
 
 class _MemoryWriter:

@@ -21,7 +21,7 @@ class WorkKind(StrEnum):
     DECIDE_LATER = "decide-later"
     """An offered certificate whose validity begins later (cem.md row 15)."""
     SWEEP = "sweep"
-    """Drafts, sessions, retention."""
+    """Payloads that no row names, rows that are done."""
     SECURE_FILE = "secure-file"
     """An OFTP2 document becomes the file that sessions will send."""
     CALL_PARTNER = "call-partner"

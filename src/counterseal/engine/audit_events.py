@@ -16,6 +16,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "agreement.changed": "Terms of an agreement changed; passwords are only said to have changed.",
     # payloads
     "payloads.set-aside": "Payloads that no document names, left behind by a crash, were set aside; they are removed a month later.",
+    # payloads
+    "payloads.set-aside": "Payloads that no document names, left behind by a crash, were set aside; they are removed a month later.",
     # certificates
     "certificate.added": "A certificate is held from now on: made, imported, or given by a partner. It has no use yet.",
     "certificate.changed": "A certificate's label changed.",

@@ -264,6 +264,9 @@ class Reader(Port):
     def audit_chain(self, *, after: int) -> Iterator[SealedEntry]:
         """Every sealed entry in order, streamed, beginning behind ``after``."""
 
+    def claimed_payloads(self, shelf: str) -> frozenset[BlobId]:
+        """Every payload of this shelf that a row names."""
+
     def work(
         self, *, kinds: Collection[WorkKind] | None = None, subject: str = "", open_only: bool = True
     ) -> list[Work]: ...
@@ -298,6 +301,9 @@ class Writer(Reader, Port):
 
     def cancel_work(self, *, kind: WorkKind, subject: str) -> None:
         """Takes back waiting rows that nobody has claimed."""
+
+    def forget_done(self, before: datetime, *, limit: int) -> int:
+        """Removes done rows that were due before, the oldest first; how many."""
 
     def record(self, *events: AuditEvent) -> None:
         """Appends audit events; ``Store.seal`` gives them their place in the chain after commit."""
@@ -379,7 +385,15 @@ class Blobs(Port):
         """Idempotent; an unfinished payload that was kept too."""
 
     def sweep(self, *, older_than: datetime) -> int:
-        """Removes unfinished writes that a crash left behind; how many."""
+        """Removes unfinished writes that a crash left behind, and what was set aside a month ago; how many."""
+
+    def shelves(self, *, older_than: datetime) -> list[str]:
+        """Beginnings of ids, in order: the parts of the store that can be looked through one by one. Left out is what is being
+        written to, or was since."""
+
+    def set_aside(self, shelf: str, *, claimed: Collection[BlobId], older_than: datetime) -> int:
+        """Takes whole payloads that nobody claims, and that were there before, out of the store; how many were taken.
+        They are kept a month, for a person to bring back."""
 
 
 class VaultLocked(EnvironmentFault):

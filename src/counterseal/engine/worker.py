@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from counterseal.domain.channel import Channel
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import handing_over, offers, retirement, trust_requests
+from counterseal.engine import handing_over, leftovers, offers, retirement, trust_requests
 from counterseal.engine.as2 import answering, sending
 from counterseal.engine.oftp2 import calling, certificate_files, securing
 from counterseal.engine.ports import LeaseLost, Ports
@@ -66,6 +66,7 @@ PERFORMERS: Final[Mapping[WorkKind, Performer]] = {
     WorkKind.SECURE_FILE: _threaded(securing.secure),
     WorkKind.CALL_PARTNER: calling.perform,
     WorkKind.RETIRE: _threaded(retirement.perform),
+    WorkKind.SWEEP: _threaded(leftovers.perform),
 }
 
 
@@ -193,6 +194,7 @@ def sweep(ports: Ports) -> None:
     new gets its row for retirement."""
     now = ports.clock.now()
     retirement.seed(ports)
+    leftovers.seed(ports)
     with ports.store.write() as writer:
         expired = writer.expired_drafts(now)
         writer.remove(*expired)

@@ -4,6 +4,7 @@
       incoming/<random>          being written; nobody reads here, a crash leaves it behind, ``sweep`` removes it
       kept/<random>              unfinished, but kept: what is in front of the last ``keep`` outlasts a crash
       ab/ab12...ef               committed
+      aside/ab12...ef            committed, but no row named it: removed a month later
 
 A commit is: fsync of the file, rename into its folder, fsync of that folder. The rename is what makes the payload exist, and only the
 folder's fsync makes the rename outlast a power cut, so neither fsync can be left out. The 256 folders are made, and their own
@@ -15,7 +16,7 @@ The name is random: no text of a partner ever becomes part of a path.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,8 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _INCOMING: Final = "incoming"
 _KEPT: Final = "kept"
 _KEPT_FOR: Final = timedelta(days=14)
+ASIDE: Final = "aside"
+ASIDE_FOR: Final = timedelta(days=30)
 
 
 class BlobClosed(CallerFault):
@@ -146,6 +149,7 @@ class FolderBlobs:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_folders()
             (root / _KEPT).mkdir(mode=0o700, exist_ok=True)
+            (root / ASIDE).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise unavailable("be opened", error) from error
 
@@ -216,15 +220,38 @@ class FolderBlobs:
         before = utc(older_than)
         count = 0
         try:
-            for folder, moment in ((_INCOMING, before), (_KEPT, before - _KEPT_FOR)):
+            for folder, moment in ((_INCOMING, before), (_KEPT, before - _KEPT_FOR), (ASIDE, before - ASIDE_FOR)):
                 with os.scandir(self._root / folder) as entries:
                     for entry in entries:
-                        if entry.stat(follow_symlinks=False).st_mtime < moment.timestamp():
+                        found = entry.stat(follow_symlinks=False)
+                        changed = last_change(found) if folder == ASIDE else found.st_mtime
+                        if changed < moment.timestamp():
                             Path(entry.path).unlink(missing_ok=True)
                             count += 1
         except OSError as error:
             raise unavailable("be swept", error) from error
         return count
+
+    def shelves(self) -> list[str]:
+        return [f"{number:02x}" for number in range(256)]
+
+    def set_aside(self, shelf: str, *, claimed: Collection[BlobId], older_than: datetime) -> int:
+        before = utc(older_than).timestamp()
+        count = 0
+        try:
+            with os.scandir(self._root / shelf) as entries:
+                for entry in entries:
+                    if entry.name not in claimed and last_change(entry.stat(follow_symlinks=False)) < before:
+                        Path(entry.path).rename(self._root / ASIDE / entry.name)
+                        count += 1
+        except OSError as error:
+            raise unavailable("be swept", error) from error
+        return count
+
+
+def last_change(found: os.stat_result) -> float:
+    """Of content or name: a rename, which is what commits, shows in the inode's own time only."""
+    return max(found.st_mtime, found.st_ctime)
 
 
 class _Chunks:

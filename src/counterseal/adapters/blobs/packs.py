@@ -3,11 +3,12 @@
     packs/
       <segment>.pack      octets of many payloads; only this process appends, and holds a lock on the file as long as it may
       <segment>.gone      the ids of those that were deleted, one to a line
+      <segment>.aside     a segment of which no row names anything: removed a month later
 
 A payload of 10 KB as a file of its own costs an open, two fsyncs and a rename; here it costs an append, and one fsync serves
 everybody who is waiting. That fsync is ``settle``, which a store calls before each of its own commits: no row ever refers to a
 payload that a power cut could take. An id names segment, offset and length, so that nothing has to be looked up; what a crash
-leaves behind the last durable id is referred to by nobody. A segment goes as a whole, when everything in it was deleted.
+leaves behind the last durable id is referred to by nobody. A segment goes as a whole, when everything in it was deleted, or nothing of it is named by a row.
 """
 
 import errno
@@ -15,21 +16,30 @@ import fcntl
 import os
 import re
 import threading
+from collections.abc import Collection
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from counterseal.engine.ports import BlobUnavailable
+from counterseal.kernel.clock import utc
 from counterseal.kernel.ids import BlobId
 
 SMALL_BYTES: Final = 64 * 1024
 """Larger ones have files of their own."""
 SEGMENT_BYTES: Final = 256 * 1024 * 1024
+ASIDE_FOR: Final = timedelta(days=30)
 _ID: Final = re.compile(r"p([0-9a-f]{16})([0-9a-f]{10})([0-9a-f]{6})")
 
 
 def is_packed(blob_id: BlobId) -> bool:
     return _ID.fullmatch(blob_id) is not None
+
+
+def is_shelf(shelf: str) -> bool:
+    """A segment is a shelf of its own: the beginning of the ids in it."""
+    return shelf.startswith("p")
 
 
 def _parts(blob_id: BlobId) -> tuple[str, int, int]:
@@ -157,14 +167,33 @@ class Packs:
         finally:
             os.close(descriptor)
 
-    def sweep(self) -> None:
-        """Removes segments of which everything was deleted and to which no process appends any more. Raises ``OSError``."""
+    def sweep(self, *, older_than: datetime) -> None:
+        """Removes segments of which everything was deleted and to which no process appends any more, and those that were set
+        aside. Raises ``OSError``."""
+        before = (utc(older_than) - ASIDE_FOR).timestamp()
+        for aside in self._folder.glob("*.aside"):
+            if aside.stat().st_ctime < before:
+                aside.unlink(missing_ok=True)
         for gone in self._folder.glob("*.gone"):
             pack = gone.with_suffix(".pack")
             with suppress(FileNotFoundError):
                 if _free(pack, gone):
                     pack.unlink()
                     gone.unlink()
+
+    def shelves(self, *, older_than: datetime) -> list[str]:
+        """Of segments that nobody has appended to since. Raises ``OSError``."""
+        before = utc(older_than).timestamp()
+        return sorted(f"p{pack.stem}" for pack in self._folder.glob("*.pack") if pack.stat().st_mtime < before)
+
+    def set_aside(self, shelf: str, *, claimed: Collection[BlobId], older_than: datetime) -> int:
+        """One segment, if nothing in it is claimed and no process holds it. Raises ``OSError``."""
+        pack = self._folder / f"{shelf[1:]}.pack"
+        if claimed or f"p{pack.stem}" not in self.shelves(older_than=older_than) or _is_held(pack):
+            return 0
+        pack.rename(pack.with_suffix(".aside"))
+        pack.with_suffix(".gone").unlink(missing_ok=True)
+        return 1
 
     def close(self) -> None:
         """Gives the segment up; ``settle`` first."""
@@ -179,14 +208,19 @@ def _free(pack: Path, gone: Path) -> bool:
     ids = {line for line in gone.read_text().split() if _ID.fullmatch(line)}
     if sum(_parts(BlobId(one))[2] for one in ids) < pack.stat().st_size:
         return False
+    return not _is_held(pack)
+
+
+def _is_held(pack: Path) -> bool:
+    """Whether a process may still append to it."""
     descriptor = os.open(pack, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        return True
     finally:
         os.close(descriptor)
-    return True
+    return False
 
 
 def _read_at(descriptor: int, offset: int, length: int) -> bytes:

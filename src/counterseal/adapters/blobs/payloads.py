@@ -1,12 +1,12 @@
 """``Payloads``: the payload store of a data directory; small ones in packs, larger ones in files of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from counterseal.adapters.blobs.folder import BlobClosed, FolderBlobs, FolderBlobWriter, unavailable
-from counterseal.adapters.blobs.packs import SMALL_BYTES, Packs, is_packed
+from counterseal.adapters.blobs.packs import SMALL_BYTES, Packs, is_packed, is_shelf
 from counterseal.engine.ports import BlobTooLarge
 from counterseal.kernel.ids import BlobId
 
@@ -116,8 +116,18 @@ class Payloads:
 
     def sweep(self, *, older_than: datetime) -> int:
         with _told("be swept"):
-            self._packs.sweep()
+            self._packs.sweep(older_than=older_than)
         return self._folder.sweep(older_than=older_than)
+
+    def shelves(self, *, older_than: datetime) -> list[str]:
+        with _told("be swept"):
+            return sorted((*self._folder.shelves(), *self._packs.shelves(older_than=older_than)))
+
+    def set_aside(self, shelf: str, *, claimed: Collection[BlobId], older_than: datetime) -> int:
+        if not is_shelf(shelf):
+            return self._folder.set_aside(shelf, claimed=claimed, older_than=older_than)
+        with _told("be swept"):
+            return self._packs.set_aside(shelf, claimed=claimed, older_than=older_than)
 
     def close(self) -> None:
         self._packs.close()

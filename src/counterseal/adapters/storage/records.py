@@ -1,9 +1,10 @@
 """Reads of what happened: trust requests, exchanges, offers, documents, messages, the audit trail, the outbox."""
 
+import json
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Text, bindparam, cast, func, or_, select
 
 from counterseal.adapters.storage import chain, codec, schema
 from counterseal.adapters.storage.reader import Reads, paged, values_of
@@ -18,6 +19,7 @@ from counterseal.domain.work import Work, WorkKind, WorkState
 from counterseal.engine.ports import Window
 from counterseal.kernel.ids import (
     AgreementId,
+    BlobId,
     CommunityId,
     DocumentId,
     ExchangeId,
@@ -298,6 +300,18 @@ class Trails(Reads):
             if len(rows) < _CHAIN_PAGE:
                 return
             after = rows[-1]["sequence"]
+
+    def claimed_payloads(self, shelf: str) -> frozenset[BlobId]:
+        documents, messages, positions = schema.documents.c, schema.messages.c, schema.restart_positions.c
+        found: set[str] = set()
+        for column in (documents.payload, messages.wire, positions.blob):
+            found.update(self._execute(select(column).where(column.startswith(shelf, autoescape=True))).scalars())
+        more = select(documents.attachments).where(
+            cast(documents.attachments, Text).contains(f'"{shelf}', autoescape=True)
+        )
+        for attachments in self._execute(more).scalars():
+            found.update(one for one in json.loads(attachments) if one.startswith(shelf))
+        return frozenset(BlobId(one) for one in found)
 
     def work(
         self, *, kinds: Collection[WorkKind] | None = None, subject: str = "", open_only: bool = True

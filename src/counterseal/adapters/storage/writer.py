@@ -158,6 +158,12 @@ class SQLWriter(SQLReader):
         unclaimed = (columns.state == WorkState.WAITING.value, columns.owner == "")
         self._execute(delete(schema.work).where(columns.kind == kind.value, columns.subject == subject, *unclaimed))
 
+    def forget_done(self, before: datetime, *, limit: int) -> int:
+        columns = schema.work.c
+        old = (columns.state == WorkState.DONE.value, columns.due < utc(before), columns.created_at < utc(before))
+        oldest = select(columns.seq).where(*old).order_by(columns.seq).limit(limit)
+        return self._execute(delete(schema.work).where(columns.seq.in_(oldest.scalar_subquery()))).rowcount
+
     def record(self, *events: AuditEvent) -> None:
         rows = [chain.row_of(event) for event in events]
         if rows:
