@@ -41,6 +41,7 @@ from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, Permission, Role, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.trusted_root import RootRole, TrustedRoot
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.kernel.ids import (
@@ -59,6 +60,7 @@ from counterseal.kernel.ids import (
     PartnerId,
     StationId,
     TokenId,
+    TrustedRootId,
     TrustRequestId,
     UserId,
 )
@@ -296,6 +298,20 @@ def a_held_certificate(**changes: Any) -> HeldCertificate:
     if "certificate" not in changes:
         changes["certificate"] = a_certificate()
     return HeldCertificate(**(made | changes))
+
+
+def a_trusted_root(**changes: Any) -> TrustedRoot:
+    made: dict[str, Any] = {
+        "id": TrustedRootId(an_id()),
+        "community_id": CommunityId("c"),
+        "role": RootRole.ROOT,
+        "partner_id": None,
+        "added_by": "user:mara",
+        "added_at": NOW,
+    }
+    if "certificate" not in changes:
+        made["certificate"] = mint_ca().certificate
+    return TrustedRoot(**(made | changes))
 
 
 def an_assignment(**changes: Any) -> Assignment:

@@ -29,6 +29,7 @@ from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, Permission, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.trusted_root import RootRole, TrustedRoot
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.virtual_file import RecordFormat, VirtualFile
@@ -114,6 +115,10 @@ CASES: dict[type, list[Any]] = {
             certificate=LEAF, side=Side.OURS, key_id="k", partner_id="p", label="neu", chain=(CA.certificate,)
         ),
     ],
+    TrustedRoot: [
+        b.a_trusted_root(certificate=CA.certificate),
+        b.a_trusted_root(certificate=CA.certificate, role=RootRole.ISSUER, partner_id="p"),
+    ],
     SealedKey: [b.a_sealed_key(sealed=bytes(range(256)))],
     Assignment: [
         b.an_assignment(),
@@ -198,6 +203,7 @@ READ: dict[type, Callable[[Reader, Any], Any]] = {
     Partner: lambda r, v: r.partner(v.id),
     Agreement: lambda r, v: r.agreement(v.id),
     HeldCertificate: lambda r, v: r.find_certificate(v.community_id, v.fingerprint),
+    TrustedRoot: lambda r, v: next(t for t in r.trusted_roots(v.community_id) if t.id == v.id),
     SealedKey: lambda r, v: r.key(v.id),
     Assignment: lambda r, v: next(a for a in r.assignments(community_id=v.community_id) if a.id == v.id),
     TrustRequest: lambda r, v: r.trust_request(v.id),
@@ -383,6 +389,7 @@ def test_unknown_ids_raise_and_unknown_names_give_none(store: SQLStore) -> None:
         assert reader.find_link("x") is None
         assert reader.find_session("x") is None
         assert reader.find_token("x") is None
+        assert reader.trusted_roots(C) == []
         for nothing in (reader.messages(UNKNOWN), reader.transfers(UNKNOWN), reader.offered([]), reader.users()):
             assert nothing == []
         assert reader.next_due() is None

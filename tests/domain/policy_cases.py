@@ -84,6 +84,7 @@ def a_case(**changes: Any) -> Input:
         retired=frozenset(),
         revoked=frozenset(),
         trusted_roots=(ROOT.certificate,),
+        listed_issuers=(),
         named_old=frozenset(),
         revocation=Revocation.GOOD,
         revocation_configured=True,

@@ -453,6 +453,40 @@ CASES: list[tuple[str, str, Make, Severity | None]] = [
         lambda: a_case(certificate=bravo(dns_names=["as2.bravo.example"])),
         NOTE,
     ),
+    ("scx.issuer-listed", "without a list nothing is asked", lambda: an_scx_case(certificate=ISSUED), None),
+    (
+        "scx.issuer-listed",
+        "SCX-12: issued by a listed CA holds",
+        lambda: an_scx_case(certificate=ISSUED, listed_issuers=(ROOT.certificate, INTERMEDIATE.certificate)),
+        OK,
+    ),
+    (
+        "scx.issuer-listed",
+        "SCX-14: issued by a CA off the list refuses",
+        lambda: an_scx_case(certificate=STRANGE, listed_issuers=(ROOT.certificate, INTERMEDIATE.certificate)),
+        REFUSAL,
+    ),
+    (
+        "scx.issuer-listed",
+        "SCX-14: issued by the listed root itself refuses",
+        lambda: an_scx_case(
+            certificate=mint("Bravo Bows", key=rsa_key(2), issuer=ROOT).certificate,
+            listed_issuers=(ROOT.certificate, INTERMEDIATE.certificate),
+        ),
+        REFUSAL,
+    ),
+    (
+        "scx.issuer-listed",
+        "SCX-15: a self-signed successor needs no list",
+        lambda: an_scx_case(listed_issuers=(INTERMEDIATE.certificate,)),
+        None,
+    ),
+    (
+        "scx.issuer-listed",
+        "CEM knows no list",
+        lambda: a_case(certificate=STRANGE, listed_issuers=(INTERMEDIATE.certificate,)),
+        None,
+    ),
     ("scx.match", "SCX-16: a match holds", an_scx_case, OK),
     (
         "scx.match",

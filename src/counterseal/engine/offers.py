@@ -39,7 +39,7 @@ from counterseal.domain.trust import (
 )
 from counterseal.domain.usage import BY_PROTOCOL, AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import addresses, documents
+from counterseal.engine import addresses, documents, roots
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.translate import cem as translate
@@ -73,6 +73,7 @@ def input_for(
 ) -> Input:
     """Everything that the policies look at."""
     community_id = around.community.id
+    anchors = roots.anchors(reader, community_id, around.partner.id)
     history = reader.assignments(
         community_id=community_id, states={AssignmentState.RETIRED, AssignmentState.REVOKED}, side=Side.THEIRS
     )
@@ -91,7 +92,8 @@ def input_for(
         held={held.fingerprint: held for held in reader.certificates(community_id)},
         retired=frozenset(a.fingerprint for a in history if a.state is AssignmentState.RETIRED),
         revoked=frozenset(a.fingerprint for a in history if a.state is AssignmentState.REVOKED),
-        trusted_roots=(),
+        trusted_roots=anchors.roots,
+        listed_issuers=anchors.issuers,
         named_old=named_old(reader, around, offer),
         revocation=Revocation.UNKNOWN,
         revocation_configured=False,

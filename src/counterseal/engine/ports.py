@@ -18,6 +18,7 @@ from counterseal.domain.offer import Offer, OfferedCertificate
 from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
@@ -76,6 +77,7 @@ Entity = (
     | Partner
     | Agreement
     | HeldCertificate
+    | TrustedRoot
     | SealedKey
     | Assignment
     | TrustRequest
@@ -96,7 +98,9 @@ Entity = (
 )
 
 
-Removable = Draft | BrowserSession | Partner | Agreement | Station | Community | RestartPosition | OwedReceipt
+Removable = (
+    Draft | BrowserSession | Partner | Agreement | Station | Community | RestartPosition | OwedReceipt | TrustedRoot
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,9 @@ class Reader(Port):
         """By end of validity, earliest first."""
 
     def find_certificate(self, community_id: CommunityId, fingerprint: Fingerprint) -> HeldCertificate | None: ...
+    def trusted_roots(self, community_id: CommunityId) -> list[TrustedRoot]:
+        """In the order in which they were added."""
+
     def key(self, key_id: KeyId) -> SealedKey: ...
     def assignments(
         self,

@@ -21,6 +21,7 @@ UserId = NewType("UserId", str)
 TokenId = NewType("TokenId", str)
 OutboxId = NewType("OutboxId", str)
 SessionId = NewType("SessionId", str)
+TrustedRootId = NewType("TrustedRootId", str)
 
 Fingerprint = NewType("Fingerprint", str)
 """SHA-256 over the certificate's DER, 64 lower-case hexadecimal digits: the identity of a certificate."""

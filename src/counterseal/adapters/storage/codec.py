@@ -31,6 +31,7 @@ from counterseal.domain.offer import Offer, OfferedCertificate
 from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, User
 from counterseal.domain.trust_request import TrustRequest
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.work import Work
 from counterseal.kernel.clock import utc
@@ -159,6 +160,7 @@ STATION: Final = Codec(Station, schema.stations, ("id",))
 PARTNER: Final = Codec(Partner, schema.partners, ("id",))
 AGREEMENT: Final = Codec(Agreement, schema.agreements, ("id",), {"node": _node})
 CERTIFICATE: Final = Codec(HeldCertificate, schema.certificates, ("community_id", "fingerprint"), _held_columns())
+TRUSTED_ROOT: Final = Codec(TrustedRoot, schema.trusted_roots, ("id",))
 KEY: Final = Codec(SealedKey, schema.keys, ("id",))
 ASSIGNMENT: Final = Codec(Assignment, schema.assignments, ("id",))
 TRUST_REQUEST: Final = Codec(TrustRequest, schema.trust_requests, ("id",))
@@ -186,6 +188,7 @@ ENTITIES: Final[dict[type, Codec[Any]]] = {
         PARTNER,
         AGREEMENT,
         CERTIFICATE,
+        TRUSTED_ROOT,
         KEY,
         ASSIGNMENT,
         TRUST_REQUEST,

@@ -18,6 +18,7 @@ from counterseal.domain.certificate import HeldCertificate, SealedKey
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.draft import Draft
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, User
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.engine.ports import NotFound, Window
 from counterseal.kernel.clock import utc
@@ -210,6 +211,9 @@ class Configuration(Reads):
                 codec.CERTIFICATE, columns.community_id == community_id, columns.fingerprint == fingerprint
             ),
         )
+
+    def trusted_roots(self, community_id: CommunityId) -> list[TrustedRoot]:
+        return self._list(codec.TRUSTED_ROOT, schema.trusted_roots.c.community_id == community_id)
 
     def key(self, key_id: KeyId) -> SealedKey:
         return self._remembered(key_id, lambda: self._by_id(codec.KEY, key_id))

@@ -21,6 +21,7 @@ from counterseal.adapters.storage.tables_held import (
     one_time_links,
     partners,
     stations,
+    trusted_roots,
     users,
 )
 from counterseal.adapters.storage.tables_talk import (
@@ -70,6 +71,7 @@ __all__ = [
     "stations",
     "transfers",
     "trust_requests",
+    "trusted_roots",
     "users",
     "work",
 ]
@@ -82,9 +84,15 @@ REFERRED_BY: Final[dict[Table, tuple[Column[Any], ...]]] = {
         certificates.c.community_id,
         trust_requests.c.community_id,
         documents.c.community_id,
+        trusted_roots.c.community_id,
     ),
     stations: (agreements.c.station_id,),
-    partners: (agreements.c.partner_id, exchanges.c.partner_id, offers.c.partner_id),
+    partners: (
+        agreements.c.partner_id,
+        exchanges.c.partner_id,
+        offers.c.partner_id,
+        trusted_roots.c.partner_id,
+    ),
     agreements: (
         documents.c.agreement_id,
         exchanges.c.agreement_id,

@@ -99,6 +99,21 @@ certificates = Table(
     Index(None, "community_id", "not_after"),
 )
 
+trusted_roots = Table(
+    "trusted_roots",
+    SCHEMA,
+    seq(),
+    words("id"),
+    words("community_id"),
+    octets("certificate"),
+    words("role"),
+    words("partner_id", null=True),
+    words("added_by"),
+    at("added_at"),
+    UniqueConstraint("id"),
+    Index(None, "community_id"),
+)
+
 keys = Table(
     "keys",
     SCHEMA,

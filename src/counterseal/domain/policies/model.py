@@ -83,6 +83,8 @@ class Input:
     """Certificates with a revoked one."""
     trusted_roots: tuple[Certificate, ...]
     """Those that the community trusts for this partner."""
+    listed_issuers: tuple[Certificate, ...]
+    """SCX: the list of issuers; empty: there is none, and none is asked for."""
     named_old: frozenset[Fingerprint]
     """SCX: the certificates in use that the CLID in SFIDDESC names; empty: no CLID."""
     revocation: Revocation

@@ -61,6 +61,20 @@ def _chain(case: Input) -> Result | None:
     return warning("It is self-signed and renews none in use. Compare the fingerprint by another way.")
 
 
+def _issuer_listed(case: Input) -> Result | None:
+    """SCX-12, SCX-14; oftp2-scx.md section 8: where there is a list of issuers, one of its CAs issued the certificate. A root on
+    the list is there to verify those CAs, and what it issued itself is refused."""
+    certificate = case.offered
+    if case.channel is not Channel.SCX or not case.listed_issuers or case.pinned or certificate.self_issued:
+        return None
+    by = [i for i in case.listed_issuers if i.subject == certificate.issuer and certificate.issued_by(i)]
+    if not by:
+        return refusal(f"Its issuer {certificate.issuer} is not on the list of issuers here. Send one of a CA that is.")
+    if all(i.self_issued for i in by):
+        return refusal("It was issued by a root itself. Send one of an issuing CA below it.")
+    return passed(f"Its issuer {by[0].common_name} is on the list of issuers.")
+
+
 def may_be_first(case: Input) -> bool:
     """An SCX Request may start a relationship where the agreement says so and nothing of theirs is in use yet (SCX-22)."""
     return case.scx_type is SCXType.REQUEST and case.agreement.oftp2.first_exchange and not candidates(case)
@@ -193,6 +207,7 @@ def already_accepted(case: Input) -> bool:
 RELATION_CHAIN = (
     Policy(code="chain.signature", check=_signature),
     Policy(code="chain.trusted", check=_chain),
+    Policy(code="scx.issuer-listed", check=_issuer_listed),
     Policy(code="renewal.matches", check=_renewal),
     Policy(code="renewal.names", check=_names_gained),
     Policy(code="scx.match", check=_scx_match),

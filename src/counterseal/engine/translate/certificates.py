@@ -33,6 +33,13 @@ def read_certificates(content: bytes) -> tuple[Certificate, tuple[Certificate, .
     return leaves[0], order_chain(leaves[0], [c for c in found if c is not leaves[0]])
 
 
+def read_authorities(content: bytes) -> tuple[Certificate, ...]:
+    """All certificates of a file, each once, in their order: what they are is not looked at. Raises ``UnreadableCertificate``."""
+    if len(content) > MAX_FILE_BYTES:
+        raise UnreadableCertificate(f"the file has {len(content)} bytes; certificates have at most {MAX_FILE_BYTES}")
+    return tuple(_parsed(content))
+
+
 def _parsed(content: bytes) -> list[Certificate]:
     readers: tuple[Callable[[], list[Certificate]], ...] = (
         lambda: [Certificate.parse(content)],

@@ -116,6 +116,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "documents.no-reason": HTTPStatus.UNPROCESSABLE_ENTITY,
     "offers.decision-refused": HTTPStatus.CONFLICT,
     "offers.nothing-to-undo": HTTPStatus.CONFLICT,
+    "roots.refused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "sending.no-certificate": HTTPStatus.CONFLICT,
     "certificates.not-assignable": HTTPStatus.CONFLICT,
     "certificates.unreadable": HTTPStatus.UNPROCESSABLE_ENTITY,

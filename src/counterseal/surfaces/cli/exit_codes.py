@@ -71,6 +71,7 @@ STATUS: Final[Mapping[str, Exit]] = {
     "documents.no-reason": Exit.REFUSED,
     "offers.decision-refused": Exit.CONFLICT,
     "offers.nothing-to-undo": Exit.CONFLICT,
+    "roots.refused": Exit.UNREADABLE,
     "sending.no-certificate": Exit.CONFLICT,
     "certificates.not-assignable": Exit.CONFLICT,
     "certificates.unreadable": Exit.UNREADABLE,
