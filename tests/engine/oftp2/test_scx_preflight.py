@@ -194,3 +194,11 @@ def test_a_partner_that_cannot_be_told_is_named_with_the_reason(alpha: Gateway) 
         assert views.records(reader, community, NEW.certificate, usages=USED, kind=None, agreement_ids=[]) == []
         with pytest.raises(views.NotOverSCX, match="switched off in the agreement"):
             views.records(reader, community, NEW.certificate, usages=USED, kind=None, agreement_ids=[off.id])
+
+
+def test_a_partner_with_entered_identities_is_told_what_to_enter(alpha: Gateway) -> None:
+    """SCX-22, from the other side: Cleo and !MC5 take a new subject once it was entered there."""
+    rule(alpha, "clid")
+    advice = line(alpha, ANOTHER["subject"]).advice
+    assert advice[-1].startswith("Or let it enter the new identity before: ")
+    assert "Alpha Arrows" in advice[-1]

@@ -133,7 +133,10 @@ def preflight(agreement: Agreement, kind: SCXType | None, replaced: Sequence[Rep
         source=source,
         equal=tuple(field for field in equal if field not in {d.field for d in different}),
         different=different,
-        advice=(*(() if result is Preflight.WILL_MATCH else _changes(different)), *_notes(replaced, rules, kind)),
+        advice=(
+            *(() if result is Preflight.WILL_MATCH else _changes(different, rules)),
+            *_notes(replaced, rules, kind),
+        ),
     )
 
 
@@ -184,13 +187,16 @@ def _titles(some: Sequence[Replaced]) -> str:
 _NO_CHANGE: Final = "Or tell the partner before: it can install this certificate by hand."
 
 
-def _changes(different: Sequence[FieldDifference]) -> tuple[str, ...]:
+def _changes(different: Sequence[FieldDifference], rules: Sequence[SCXRule]) -> tuple[str, ...]:
     """How the new certificate would have to be made, a sentence for each field."""
     wanted: dict[str, str] = {}
     for difference in different:
         wanted.setdefault(difference.field, difference.old)
     same_cause = "subject" in wanted and wanted.get("issuer") == wanted["subject"]
     sentences = [_change(field, old) for field, old in wanted.items() if not (field == "issuer" and same_cause)]
+    if tuple(rules) == (SCXRule.CLID,):
+        new = ", ".join(f"{d.field} {d.new}" for d in different)
+        return (*dict.fromkeys(sentences), f"Or let it enter the new identity before: {new}.")
     return (*dict.fromkeys(sentences), _NO_CHANGE)
 
 

@@ -90,6 +90,8 @@ class AgreementRecord:
     """As the configuration writes them; passwords are left out."""
     exchange: dict[str, Plain]
     cem_capability: str
+    scx_learned: list[str]
+    """OFTP2: the matching rules that the partner's answers left possible; empty: they taught nothing yet."""
     assignments: list[AssignmentRecord]
     created_at: datetime
 
@@ -287,6 +289,7 @@ def agreement(
         terms=_plain_fields(found.terms),
         exchange=_plain_fields(found.exchange),
         cem_capability=found.cem_capability.value,
+        scx_learned=(found.scx_learned or "").split(),
         assignments=[assignment(a) for a in assignments if a.agreement_id == found.id],
         created_at=found.created_at,
     )
