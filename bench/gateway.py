@@ -134,7 +134,9 @@ for number in range(int(sys.argv[2])):
 
 def count(gateway: Gateway, *states: str) -> int:
     """Of its outbound documents in these states; read beside the gateway, so that counting costs it nothing."""
-    with contextlib.closing(sqlite3.connect(f"file:{gateway.data / 'counterseal.sqlite'}?mode=ro", uri=True)) as database:
+    with contextlib.closing(
+        sqlite3.connect(f"file:{gateway.data / 'counterseal.sqlite'}?mode=ro", uri=True)
+    ) as database:
         marks = ", ".join("?" * len(states))
         query = f"SELECT count(*) FROM documents WHERE direction = 'out' AND state IN ({marks})"
         return database.execute(query, states).fetchone()[0]
