@@ -96,6 +96,7 @@ def test_a_key_file_is_brought_in_once(call: Caller, token: str) -> None:
         (in_base64(OURS.certificate.der), None, "vault.unreadable-key-file"),
         ("not Base64!", None, "api.invalid-request"),
     ],
+    ids=["wrong password", "no password", "noise", "no key", "no Base64"],
 )
 def test_a_key_file_that_does_not_open_is_refused(
     call: Caller, token: str, content: str, password: str | None, code: str
