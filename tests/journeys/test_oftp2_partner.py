@@ -72,6 +72,7 @@ async def test_a_good_partner_takes_the_file_and_proves_it(tmp_path: Path, authe
         (taken,) = partner.taken
         assert taken.content == LARGE
         assert (taken.sfid.sec, taken.sfid.comp, taken.sfid.ciph) == ("03", "1", "02")
+        await until(lambda: alpha.sessions()[0].ended_at is not None, about=alpha.about)
         assert alpha.sessions()[0].authenticated is authentication
 
 
@@ -258,3 +259,16 @@ async def test_a_strict_agreement_refuses_what_another_forgives(tmp_path: Path) 
         await until(lambda: bool(alpha.sessions()) and alpha.sessions()[0].ended_at is not None, about=alpha.about)
         assert alpha.sessions()[0].reason == "07"
         assert partner.taken == []
+
+
+@pytest.mark.parametrize(("counts", "records"), [(True, 3), (False, 0)])
+async def test_records_of_a_secured_file_are_counted_as_agreed(tmp_path: Path, counts: bool, records: int) -> None:
+    """OFTP-37, spec C 31."""
+    async with gateway_and_partner(tmp_path, OFTP2Dials(), count_secured_records=counts) as (alpha, partner):
+        file = tmp_path / "three.dat"
+        file.write_bytes(b"AAAABBBBCCCC")
+        options = ["--format", "F", "--record-length", "4"]
+        sent = await alpha.cli("document", "send", str(file), "--agreement", "bravo", *options)
+        await alpha.reaches(sent["id"], DocumentState.DELIVERED)
+        (taken,) = partner.taken
+        assert (taken.content, taken.records) == (b"AAAABBBBCCCC", records)

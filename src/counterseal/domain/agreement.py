@@ -183,6 +183,9 @@ class OFTP2Terms:
     buffer_compression: bool = False
     """Offered in SSIDCMPR: some stacks refuse the offer itself, and CMS compresses better (oftp2-scx.md C 30)."""
     restart: bool = True
+    count_secured_records: bool = True
+    """EFIDRCNT of a secured F or V file is the original's count (RFC 5024 5.3.8); off: 0, as peers want that look for record
+    ends (oftp2-scx.md C 31)."""
     may_call: bool = True
     """We dial this partner; off: we wait until it calls."""
     poll_every: timedelta | None = None

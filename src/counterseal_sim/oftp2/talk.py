@@ -58,6 +58,8 @@ class Taken:
     content: bytes
     resumed_at: int
     """Octets that an earlier session had brought."""
+    records: int
+    """What its EFID counted."""
 
 
 @dataclass(slots=True)
@@ -168,7 +170,7 @@ class Talk:
                 self._octets += event.octets
                 return []
             case FileEnded():
-                return self._ended()
+                return self._ended(event)
             case ReceiptReceived():
                 self._memory.heard.append(event.receipt)
                 return session.acknowledge_receipt(now)
@@ -213,7 +215,7 @@ class Talk:
         self._resumed_at = len(self._octets)
         return session.accept_file(now, octet_limit=MOST_OCTETS, resume_at=at)
 
-    def _ended(self) -> list[Event]:
+    def _ended(self, event: FileEnded) -> list[Event]:
         session, now, sfid = self._session, self._now(), self._sfid
         assert sfid is not None
         octets, self._sfid = bytes(self._octets), None
@@ -223,7 +225,8 @@ class Talk:
         }
         if self._dials.answer in refusals:
             return session.reject_file(now, reason=refusals[self._dials.answer], text="not kept")
-        self._memory.taken.append(Taken(sfid=sfid, content=self._opened(sfid, octets), resumed_at=self._resumed_at))
+        content = self._opened(sfid, octets)
+        self._memory.taken.append(Taken(sfid=sfid, content=content, resumed_at=self._resumed_at, records=event.records))
         self._owe(sfid, octets)
         takes = bool(self._memory.owed) and not self._dials.late
         events = session.confirm_file(now, take_turn=takes)

@@ -251,6 +251,12 @@ OFTP2: Final = Block(
         Field(name="credit", kind=Whole(lowest=2, highest=999), text="Buffers before a CDT.", default="99"),
         Field(name="buffer_compression", kind=Flag(), text="Run-length compression of buffers.", default="false"),
         Field(name="restart", kind=Flag(), text="Broken transfers go on where they stopped.", default="true"),
+        Field(
+            name="count_secured_records",
+            kind=Flag(),
+            text="EFIDRCNT of secured F and V files is the original's count (RFC 5024 5.3.8); off: 0.",
+            default="true",
+        ),
         Field(name="may_call", kind=Flag(), text="We dial; off: we wait until it calls.", default="true"),
         Field(
             name="poll_every",

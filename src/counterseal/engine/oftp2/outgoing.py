@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Final
 
 from counterseal.domain.document import (
@@ -29,7 +28,7 @@ from counterseal.domain.unfinished import RestartPosition
 from counterseal.domain.virtual_file import VirtualFile
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine.oftp2.line import Line
-from counterseal.engine.oftp2.records import read_records
+from counterseal.engine.oftp2.records import read_records, skip_records
 from counterseal.engine.oftp2.securing import repeatable
 from counterseal.engine.outcome import settle
 from counterseal.engine.ports import Writer
@@ -198,7 +197,7 @@ class Sender:
         sfid, wire = current.file.sfid, current.file.message.wire or BlobId("")
         blobs = self._line.ports.blobs
         if sfid.recorded and sfid.fmt == "V":
-            skipped, current.pieces = _after(read_records(blobs.read(wire), _file(current.file)), event.resume_at)
+            skipped, current.pieces = skip_records(read_records(blobs.read(wire), _file(current.file)), event.resume_at)
             if event.resume_at:
                 self._line.say(self._line.session.resume_v_file(skipped, self._line.now()))
             current.sent = skipped
@@ -215,7 +214,8 @@ class Sender:
             piece = next(current.pieces, None)
             if piece is None:
                 current.pieces = None
-                records = translate.records_of(current.file.message.headers)
+                counts = current.file.around.agreement.oftp2.count_secured_records
+                records = translate.records_of(current.file.message.headers) if counts else 0
                 self._line.say(session.end_file(self._line.now(), secured_records=records))
                 return
             octets, ends = piece
@@ -393,22 +393,3 @@ def _rest(sfid: SFID, position: RestartPosition) -> int:
 
 def _file(file: Prepared) -> VirtualFile:
     return translate.virtual_file_of(file.sfid)
-
-
-def _after(
-    pieces: Iterator[tuple[bytes, tuple[int, ...]]], records: int
-) -> tuple[int, Iterator[tuple[bytes, tuple[int, ...]]]]:
-    """The octets of the first ``records`` records, and what follows them."""
-    skipped = 0
-    while records:
-        octets, ends = next(pieces, (b"", ()))
-        if not ends:
-            return skipped, iter(())
-        if len(ends) <= records:
-            records -= len(ends)
-            skipped += ends[-1]
-            continue
-        at = ends[records - 1]
-        rest = (octets[at:], tuple(end - at for end in ends[records:]))
-        return skipped + at, chain((rest,), pieces)
-    return skipped, pieces

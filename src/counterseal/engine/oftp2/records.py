@@ -3,6 +3,7 @@ records one after another; U and T files have none.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from counterseal.domain.virtual_file import (
@@ -80,3 +81,22 @@ def with_length(record: bytes) -> bytes:
     if len(record) > LONGEST_RECORD:
         raise InvalidVirtualFile(f"a record has at most {LONGEST_RECORD} octets, got {len(record)}")
     return len(record).to_bytes(RECORD_HEAD_OCTETS, "big") + record
+
+
+def skip_records(
+    pieces: Iterator[tuple[bytes, tuple[int, ...]]], records: int
+) -> tuple[int, Iterator[tuple[bytes, tuple[int, ...]]]]:
+    """The octets of the first ``records`` records, and what follows them."""
+    skipped = 0
+    while records:
+        octets, ends = next(pieces, (b"", ()))
+        if not ends:
+            return skipped, iter(())
+        if len(ends) <= records:
+            records -= len(ends)
+            skipped += ends[-1]
+            continue
+        at = ends[records - 1]
+        rest = (octets[at:], tuple(end - at for end in ends[records:]))
+        return skipped + at, chain((rest,), pieces)
+    return skipped, pieces

@@ -56,6 +56,7 @@ _FLAGS: Final = (
     "require_signed_receipt",
     "buffer_compression",
     "restart",
+    "count_secured_records",
     "may_call",
     "hold_receipts",
     "strict",
