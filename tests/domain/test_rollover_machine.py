@@ -26,6 +26,7 @@ from counterseal.domain.rollover import (
     decide_at_date,
     decide_healing,
     decide_on_acceptance,
+    decide_on_delivery,
     decide_retirement,
     mark_seen,
     our_slots,
@@ -38,7 +39,7 @@ from counterseal.domain.rollover import (
     switch_now,
     their_slots,
 )
-from counterseal.domain.usage import AssignmentState, Side, Usage
+from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.kernel.conversation import allows
 from counterseal.kernel.ids import Fingerprint
 from tests.builders import NOW, an_exchange
@@ -47,6 +48,7 @@ from tests.domain.rollover_cases import SIGN_AND_ENCRYPT, Scene, a_held, a_scene
 QUIET = timedelta(days=10)
 OURS = [a_held(common_name=f"Alpha {i}", expires_in=timedelta(days=40 + 60 * i)) for i in range(5)]
 THEIRS = [a_held(Side.THEIRS, common_name=f"Bravo {i}", expires_in=timedelta(days=40 + 60 * i)) for i in range(5)]
+DEFAULTS = [a_held(common_name=f"Alpha default {i}", expires_in=timedelta(days=60 + 80 * i)) for i in range(5)]
 ENDED = {AssignmentState.RETIRED, AssignmentState.REVOKED}
 
 
@@ -66,6 +68,15 @@ class Message:
 
 
 class Rollover(RuleBasedStateMachine):
+    """Over AS2, told by CEM; a Replace now and then, as if SCX could do it there."""
+
+    protocol = Protocol.AS2
+    usages = SIGN_AND_ENCRYPT
+    began_with = SIGN_AND_ENCRYPT
+    """Usages in which each side has an active certificate from the beginning."""
+    sign, encrypt = Usage.SIGN, Usage.ENCRYPT
+    types: tuple[SCXType | None, ...] = (None, None, None, SCXType.REPLACE)
+
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
@@ -85,9 +96,9 @@ class Rollover(RuleBasedStateMachine):
 
     @initialize(rule=st.sampled_from([None, *CutoverRule]))
     def start(self, rule: CutoverRule | None) -> None:
-        self.scene, self.first_ours, self.first_theirs = a_scene(rule)
+        self.scene, self.first_ours, self.first_theirs = a_scene(rule, protocol=self.protocol, usages=self.began_with)
         self.rule = rule or CutoverRule.ON_ACCEPTANCE
-        for one in (*OURS, *THEIRS):
+        for one in (*OURS, *THEIRS, *DEFAULTS):
             self.scene.hold(one)
         self._remember()
 
@@ -101,7 +112,7 @@ class Rollover(RuleBasedStateMachine):
 
     @property
     def slots(self) -> Any:
-        return our_slots(self.scene.agreement, SIGN_AND_ENCRYPT)
+        return our_slots(self.scene.agreement, self.usages)
 
     def _world(self) -> tuple[list[Assignment], Any, datetime]:
         return self.scene.assignments, self.scene.held, self.now
@@ -119,14 +130,15 @@ class Rollover(RuleBasedStateMachine):
         self.now += timedelta(days=days)
 
     @precondition(lambda self: len(self.asked) < len(OURS))
-    @rule(days=st.integers(1, 20), replace=st.sampled_from([False, False, False, True]), reached=st.booleans())
-    def finish(self, days: int, replace: bool, reached: bool) -> None:
+    @rule(days=st.integers(1, 20), pick=st.integers(0, 3), reached=st.booleans())
+    def finish(self, days: int, pick: int, reached: bool) -> None:
+        kind = self.types[pick]
         new = OURS[len(self.asked)].fingerprint
         made = an_exchange(
             agreement_id=self.scene.agreement.id,
             fingerprint=new,
-            channel=Channel.SCX if replace else Channel.CEM,
-            scx_type=SCXType.REPLACE if replace else None,
+            channel=Channel.SCX if kind is not None else Channel.CEM,
+            scx_type=kind,
             queued_at=self.now,
         )
         self._take(plan_staging(self.slots, new, self.scene.assignments, exchange_id=made.id))
@@ -153,7 +165,7 @@ class Rollover(RuleBasedStateMachine):
     def they_accept(self, index: int) -> None:
         one = self._hears(index, Accepted())
         if one is not None:
-            plan = decide_on_acceptance(one.exchange, self.scene.agreement, SIGN_AND_ENCRYPT, *self._world())
+            plan = decide_on_acceptance(one.exchange, self.scene.agreement, self.usages, *self._world())
             self._take_ours(plan, one)
 
     @precondition(lambda self: self.asked)
@@ -162,7 +174,7 @@ class Rollover(RuleBasedStateMachine):
         one = self.asked[index % len(self.asked)]
         if wait:
             self.now = max(self.now, one.respond_by + timedelta(seconds=1))
-        plan = decide_at_date(one.exchange, self.scene.agreement, SIGN_AND_ENCRYPT, one.respond_by, *self._world())
+        plan = decide_at_date(one.exchange, self.scene.agreement, self.usages, one.respond_by, *self._world())
         self._take_ours(plan, one)
 
     def _take_ours(self, plan: Plan, one: Asked) -> None:
@@ -191,32 +203,32 @@ class Rollover(RuleBasedStateMachine):
         new = self.offered[-1] if anew else self.offered[index % len(self.offered)]
         if self.now > self.scene.held[new].certificate.not_after:
             return
-        verified = acceptors(self.scene.assignments, Side.THEIRS, Usage.SIGN)
+        verified = acceptors(self.scene.assignments, Side.THEIRS, self.sign)
         known = new in verified
-        current = self.scene.active(Side.THEIRS, Usage.ENCRYPT)
+        current = self.scene.active(Side.THEIRS, self.encrypt)
         if replace and current is not None and current != new and not known:
-            plan = plan_replace(self.scene.agreement, new, SIGN_AND_ENCRYPT, [current], *self._world())
+            plan = plan_replace(self.scene.agreement, new, self.usages, [current], *self._world())
             self._take(plan)
-            self.barred.update((current, Side.THEIRS, u) for u in SIGN_AND_ENCRYPT)
+            self.barred.update((current, Side.THEIRS, u) for u in self.usages)
             self.allowed_ends.add((current, Side.THEIRS))
             verified = tuple(f for f in verified if f != current)
         else:
-            self._take(plan_accept_theirs(self.scene.agreement, new, SIGN_AND_ENCRYPT, *self._world()))
-        self.barred -= {(new, Side.THEIRS, u) for u in SIGN_AND_ENCRYPT}
+            self._take(plan_accept_theirs(self.scene.agreement, new, self.usages, *self._world()))
+        self.barred -= {(new, Side.THEIRS, u) for u in self.usages}
         self.accepted_theirs.append(new)
-        after = acceptors(self.scene.assignments, Side.THEIRS, Usage.SIGN)
+        after = acceptors(self.scene.assignments, Side.THEIRS, self.sign)
         assert {*verified, new} <= set(after), "rule 4: we verify with old and new"
         if not known:
-            assert producer(self.scene.assignments, Side.THEIRS, Usage.ENCRYPT) == new, (
+            assert producer(self.scene.assignments, Side.THEIRS, self.encrypt) == new, (
                 "rule 4: we encrypt to the new one"
             )
 
     # traffic
 
-    @rule(usage=st.sampled_from([Usage.SIGN, Usage.ENCRYPT]), pick=st.integers(0, 9))
-    def they_send(self, usage: Usage, pick: int) -> None:
+    @rule(signed=st.booleans(), pick=st.integers(0, 9))
+    def they_send(self, signed: bool, pick: int) -> None:
         """Their message verifies, or opens, with one of the accepted certificates: evidence."""
-        side = Side.THEIRS if usage is Usage.SIGN else Side.OURS
+        usage, side = (self.sign, Side.THEIRS) if signed else (self.encrypt, Side.OURS)
         usable = acceptors(self.scene.assignments, side, usage)
         self._remember()
         if not usable:
@@ -235,28 +247,28 @@ class Rollover(RuleBasedStateMachine):
     @rule()
     def we_send(self) -> None:
         self._remember()
-        signer = producer(self.scene.assignments, Side.OURS, Usage.SIGN)
-        recipient = producer(self.scene.assignments, Side.THEIRS, Usage.ENCRYPT)
+        signer = producer(self.scene.assignments, Side.OURS, self.sign)
+        recipient = producer(self.scene.assignments, Side.THEIRS, self.encrypt)
         self.sent.append(Message(self.now, signer, recipient))
 
     @precondition(lambda self: self.sent)
     @rule(
         back=st.integers(1, 3),
-        usage=st.sampled_from([Usage.SIGN, Usage.ENCRYPT]),
+        signature=st.booleans(),
         honest=st.sampled_from([True, True, False]),
         fresh=st.booleans(),
     )
-    def they_cannot_read_it(self, back: int, usage: Usage, honest: bool, fresh: bool) -> None:
+    def they_cannot_read_it(self, back: int, signature: bool, honest: bool, fresh: bool) -> None:
         """They say so of a message that we sent just now, or of an older one."""
         if fresh:
             self.we_send()
         message = self.sent[-1 if fresh else -min(back, len(self.sent))]
-        side = Side.OURS if usage is Usage.SIGN else Side.THEIRS
+        usage, side = (self.sign, Side.OURS) if signature else (self.encrypt, Side.THEIRS)
         present = next((a for a in self.scene.assignments if a.produces and (a.side, a.usage) == (side, usage)), None)
         signal = FailureSignal(
             usage=usage,
             sent_at=message.sent_at,
-            used=message.signer if usage is Usage.SIGN else message.recipient,
+            used=message.signer if signature else message.recipient,
             authenticated=honest,
             can_authenticate=True,
         )
@@ -292,8 +304,8 @@ class Rollover(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(Side))
     def a_person_switches_back(self, side: Side) -> None:
-        slots = self.slots if side is Side.OURS else their_slots(self.scene.agreement, SIGN_AND_ENCRYPT)
-        current = self.scene.active(side, Usage.SIGN)
+        slots = self.slots if side is Side.OURS else their_slots(self.scene.agreement, self.usages)
+        current = self.scene.active(side, self.sign)
         if current is None:
             return
         plan = switch_back(slots, current, *self._world())
@@ -343,7 +355,7 @@ class Rollover(RuleBasedStateMachine):
         if not hasattr(self, "scene"):
             return
         for side in Side:
-            for usage in SIGN_AND_ENCRYPT:
+            for usage in self.usages:
                 rows = [a for a in self.scene.assignments if (a.side, a.usage) == (side, usage)]
                 active = [a for a in rows if a.state is AssignmentState.ACTIVE]
                 assert len(active) <= 1
@@ -358,11 +370,11 @@ class Rollover(RuleBasedStateMachine):
         """Rule 2: until the key expired, was replaced or ended by a person."""
         if not hasattr(self, "scene"):
             return
-        opening = acceptors(self.scene.assignments, Side.OURS, Usage.ENCRYPT)
+        opening = acceptors(self.scene.assignments, Side.OURS, self.encrypt)
         for one in self.asked:
             new = one.exchange.fingerprint
             ended = any(
-                a.fingerprint == new and a.side is Side.OURS and a.usage is Usage.ENCRYPT and a.state in ENDED
+                a.fingerprint == new and a.side is Side.OURS and a.usage is self.encrypt and a.state in ENDED
                 for a in self.scene.assignments
             )
             assert new in opening or ended
@@ -372,9 +384,9 @@ class Rollover(RuleBasedStateMachine):
         """Rule 3."""
         if not hasattr(self, "scene"):
             return
-        signer = producer(self.scene.assignments, Side.OURS, Usage.SIGN)
+        signer = producer(self.scene.assignments, Side.OURS, self.sign)
         was = next(
-            (a for a in self.before.values() if (a.side, a.usage) == (Side.OURS, Usage.SIGN) and a.produces), None
+            (a for a in self.before.values() if (a.side, a.usage) == (Side.OURS, self.sign) and a.produces), None
         )
         if signer is None or was is None or signer == was.fingerprint or signer in self.by_hand:
             return
@@ -406,15 +418,43 @@ class Rollover(RuleBasedStateMachine):
         if not hasattr(self, "scene"):
             return
         for side in Side:
-            for usage in SIGN_AND_ENCRYPT:
+            for usage in self.usages:
                 current = self.scene.active(side, usage)
                 assert current is None or (current, side, usage) not in self.barred
 
 
-Rollover.TestCase.settings = settings(
+class RolloverOverOFTP2(Rollover):
+    """The same rules for the usages of OFTP2, told by Request, Deliver and Replace; and certificates that a Request of theirs
+    brought them, which are in no trust request of ours."""
+
+    protocol = Protocol.OFTP2
+    usages = frozenset({Usage.FILE_SIGN, Usage.FILE_ENCRYPT, Usage.RECEIPT_SIGN, Usage.SESSION_AUTH, Usage.TLS_CLIENT})
+    began_with = usages - {Usage.RECEIPT_SIGN, Usage.SESSION_AUTH}
+    sign, encrypt = Usage.FILE_SIGN, Usage.FILE_ENCRYPT
+    types = (SCXType.DELIVER, SCXType.DELIVER, SCXType.REQUEST, SCXType.REPLACE)
+
+    @rule(index=st.integers(0, 4), usage=st.sampled_from(sorted(usages)))
+    def they_accept_what_their_request_brought(self, index: int, usage: Usage) -> None:
+        """Staged before they are told; in use where nothing was, and nowhere else."""
+        default = DEFAULTS[index].fingerprint
+        slots = our_slots(self.scene.agreement, {usage})
+        present = {u: self.scene.active(Side.OURS, u) for u in self.usages}
+        self._take(plan_staging(slots, default, self.scene.assignments, exchange_id=None))
+        self._take(decide_on_delivery(self.scene.agreement, default, *self._world()))
+        for other, before in present.items():
+            after = self.scene.active(Side.OURS, other)
+            assert after == before or (before is None and after == default)
+            if after != before and ROLES[other, Side.OURS] is Role.PRODUCE:
+                assert self.rule is not CutoverRule.MANUAL, "rule 3: by hand means by hand"
+                event("a default went into use")
+        self.by_hand.add(default)
+
+
+Rollover.TestCase.settings = RolloverOverOFTP2.TestCase.settings = settings(
     max_examples=120,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestRollover = Rollover.TestCase
+TestRolloverOverOFTP2 = RolloverOverOFTP2.TestCase
