@@ -1,22 +1,26 @@
 """Business documents on their way to a partner: attempts, receipts, schedule, and what a person does."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from counterseal.domain import document as documents_
 from counterseal.domain.agreement import Cipher, ReceiptMode
-from counterseal.domain.document import Direction, DocumentState
+from counterseal.domain.document import Cancelled, Direction, DocumentState, Message
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import WorkKind
 from counterseal.engine import documents
+from counterseal.engine.as2 import building
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.finding import Severity
-from counterseal.kernel.ids import DocumentId
+from counterseal.kernel.ids import BlobId, DocumentId
 from counterseal_sim import ReceiptDial
 from tests.builders import mint, rsa_key
 from tests.engine.world import BRAVO_URL, ORDERS, RETRIES, Pair, World, a_party
-from tests.gateway import ADMINISTRATOR
+from tests.gateway import ADMINISTRATOR, MemoryBlobs
 
 
 def test_a_document_arrives_whole_and_its_signed_receipt_proves_it(pair: Pair) -> None:
@@ -291,6 +295,57 @@ def test_a_delivered_document_can_be_neither_cancelled_nor_sent_again(world: Wor
 
     assert world.alpha.events() == before
     assert world.alpha.work() == []
+
+
+def test_a_send_that_is_repeated_while_its_content_still_comes_is_sent_once(world: World) -> None:
+    same = DocumentId("d" * 32)
+    first: list[DocumentId] = []
+
+    def content() -> Iterator[bytes]:
+        yield ORDERS
+        first.append(world.alpha.send(document_id=same).id)
+
+    second = documents.send(
+        world.alpha.ports,
+        ADMINISTRATOR,
+        world.alpha.agreement_id,
+        content=content(),
+        file_name="orders.edi",
+        content_type="application/edifact",
+        subject=None,
+        document_id=same,
+    )
+    world.work()
+
+    assert first == [second.id] == [same]
+    assert len(world.to_bravo()) == 1
+    assert world.alpha.event_names().count("document.queued") == 1
+    assert len(kept_payloads(world)) == 2  # the document's and its message's
+
+
+def test_what_is_cancelled_while_its_message_is_built_leaves_none_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = world.alpha.send()
+    build = building.build
+
+    def cancelled_meanwhile(*given: Any) -> Message:
+        message = build(*given)
+        cancelled = documents_.apply(world.alpha.document(sent.id), Cancelled(by="user:mara"), world.clock.now())
+        world.alpha.put(cancelled)
+        return message
+
+    monkeypatch.setattr(building, "build", cancelled_meanwhile)
+    world.work()
+
+    assert world.to_bravo() == []
+    assert list(kept_payloads(world)) == [sent.payload]
+
+
+def kept_payloads(world: World) -> Mapping[BlobId, bytes]:
+    blobs = world.alpha.ports.blobs
+    assert isinstance(blobs, MemoryBlobs)
+    return blobs.kept
 
 
 def test_the_same_call_with_the_same_id_sends_once(world: World) -> None:

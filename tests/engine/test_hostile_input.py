@@ -6,12 +6,17 @@ from datetime import timedelta
 import pytest
 
 from counterseal.domain.document import Direction, DocumentState, MessageKind
-from counterseal.engine.as2 import receiving
-from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.as2 import admitting, receiving
+from counterseal.engine.as2.incoming import Incoming, Known
+from counterseal.engine.as2.parts import Parts
+from counterseal.engine.ports import BlobUnavailable
 from counterseal.engine.sparing import MOST, MOST_OF_ONE, WINDOW, SparingNotes
+from counterseal.kernel.ids import BlobId
+from counterseal.kernel.mime import ContentType, Headers
 from counterseal.protocols import as2
 from tests.builders import NOW, mint, rsa_key
 from tests.engine.world import ORDERS, PLAIN_LINK, World, a_party
+from tests.gateway import _MemoryWriter
 
 
 def kept(world: World) -> int:
@@ -32,7 +37,7 @@ def test_a_repeated_message_costs_no_further_payload(world: World) -> None:
 def test_a_posted_receipt_leaves_no_payload_behind(world: World) -> None:
     """A large one is refused before it is read into memory; either way its octets are gone afterwards."""
     wire = world.bravo.receipt("nothing@alpha.example")
-    known = receiving.admit(world.alpha.ports, wire.headers, PLAIN_LINK)
+    known = admitting.admit(world.alpha.ports, wire.headers, PLAIN_LINK)
     assert isinstance(known, Known)
     for size, status in ((len(wire.body), 200), (as2.DEFAULT_LIMITS.max_receipt_bytes + 1, 413)):
         blob = _stored(world, wire.body.ljust(size))
@@ -60,6 +65,68 @@ def test_a_posted_receipt_leaves_no_payload_behind(world: World) -> None:
         assert status == 200 or drawn <= receiving.ANSWER_LIMIT
         assert kept(world) == 0
     assert world.alpha.documents(Direction.IN) == []
+
+
+@pytest.mark.parametrize(("large", "fails_at"), [(True, 1), (False, 1), (False, 2)])
+def test_a_message_that_cannot_be_laid_down_leaves_no_payload(
+    world: World, monkeypatch: pytest.MonkeyPatch, fails_at: int, large: bool
+) -> None:
+    """The disk is full: each time that the partner tries again would make it fuller."""
+    wire = world.bravo.document(ORDERS)
+    known = admitting.admit(world.alpha.ports, wire.headers, PLAIN_LINK)
+    assert isinstance(known, Known)
+    blob = BlobId(_stored(world, wire.body)) if large else None
+    commits = iter(range(1, 99))
+    commit = _MemoryWriter.commit
+
+    def failing(writer: _MemoryWriter) -> BlobId:
+        if next(commits) == fails_at:
+            raise BlobUnavailable("the disk is full")
+        return commit(writer)
+
+    monkeypatch.setattr(_MemoryWriter, "commit", failing)
+    with pytest.raises(BlobUnavailable):
+        receiving.receive(
+            world.alpha.ports,
+            Incoming(
+                known=known,
+                body=lambda: iter((wire.body,)),
+                wire=blob,
+                size=len(wire.body),
+                remote="",
+                started_at=world.clock.now(),
+            ),
+        )
+    assert kept(world) == 0
+    assert world.alpha.documents(Direction.IN) == []
+
+
+def test_of_several_parts_none_stays_when_one_cannot_be_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(world.alpha.ports, None)
+    for index, content in enumerate((b"one", b"two", b"three")):
+        parts.begin(
+            as2.PartHead(
+                index=index,
+                path=(index,),
+                headers=Headers(()),
+                content_type=ContentType.parse("text/plain"),
+                file_name=None,
+                content_id="",
+                cem=False,
+            )
+        )
+        parts.write(content)
+    commit = _MemoryWriter.commit
+
+    def failing(writer: _MemoryWriter) -> BlobId:
+        if kept(world) == 2:
+            raise BlobUnavailable("the disk is full")
+        return commit(writer)
+
+    monkeypatch.setattr(_MemoryWriter, "commit", failing)
+    with pytest.raises(BlobUnavailable):
+        parts.keep()
+    assert kept(world) == 0
 
 
 def _stored(world: World, content: bytes) -> str:

@@ -11,8 +11,8 @@ from counterseal.domain.document import Direction, DocumentState, MessageKind
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import Work
 from counterseal.engine import certificates
-from counterseal.engine.as2 import building, receiving
-from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.as2 import admitting, building, receiving
+from counterseal.engine.as2.incoming import Incoming, Known
 from counterseal.engine.ports import Link
 from counterseal.kernel.ids import Fingerprint
 from counterseal.protocols import as2
@@ -47,7 +47,7 @@ def switch(world: World, minted: Minted) -> Fingerprint:
 def test_a_receipt_is_signed_by_the_one_that_is_active_when_it_is_made(world: World) -> None:
     """The body of a large message takes hours; the certificate may change meanwhile."""
     wire = world.bravo.document(ORDERS)
-    known = receiving.admit(world.alpha.ports, wire.headers, Link(remote=""))
+    known = admitting.admit(world.alpha.ports, wire.headers, Link(remote=""))
     assert isinstance(known, Known)
     fingerprint = switch(world, next_one(world))
 

@@ -30,9 +30,9 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import certificates, documents, trust_requests
-from counterseal.engine.as2 import receiving
+from counterseal.engine.as2 import admitting, receiving
 from counterseal.engine.as2.answering import Answer
-from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.as2.incoming import Incoming, Known
 from counterseal.engine.ports import (
     BackendUnavailable,
     Delivery,
@@ -317,7 +317,7 @@ class Gateway:
 
     def take(self, headers: tuple[tuple[str, str], ...], body: bytes, *, link: Link = PLAIN_LINK) -> Answer:
         """What the public listener does with a request."""
-        known = receiving.admit(self.ports, headers, link)
+        known = admitting.admit(self.ports, headers, link)
         if not isinstance(known, Known):
             return known
         incoming = Incoming(

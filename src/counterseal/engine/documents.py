@@ -12,7 +12,7 @@ from counterseal.domain.people import Actor, Permission
 from counterseal.domain.usage import Protocol
 from counterseal.domain.virtual_file import VirtualFile, name_from
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine.ports import NotFound, Ports, Writer
+from counterseal.engine.ports import NotFound, Ports, Reader, Writer
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import AgreementId, BlobId, DocumentId, OutboxId
 
@@ -57,11 +57,9 @@ def send(
     actor.require(Permission.DOCUMENTS)
     with ports.store.read() as reader:
         agreement = reader.agreement(agreement_id)
-        if document_id is not None:
-            try:
-                return reader.document(document_id)
-            except NotFound:
-                pass
+        earlier = _earlier(reader, document_id)
+    if earlier is not None:
+        return earlier
     _check_sendable(agreement)
     file = _virtual_file(agreement, virtual_file, file_name)
     payload, size, digest = store_payload(ports, content)
@@ -88,10 +86,24 @@ def send(
         created_at=now,
     )
     with ports.store.write() as writer:
-        queue(ports, writer, document, agreement, call=call)
-        writer.record(_event(ports, actor, document, "document.queued"))
+        earlier = _earlier(writer, document_id)
+        if earlier is None:
+            queue(ports, writer, document, agreement, call=call)
+            writer.record(_event(ports, actor, document, "document.queued"))
+    if earlier is not None:
+        ports.blobs.delete(payload)  # the same call, made twice at the same moment
+        return earlier
     ports.wake()
     return document
+
+
+def _earlier(reader: Reader, document_id: DocumentId | None) -> Document | None:
+    if document_id is None:
+        return None
+    try:
+        return reader.document(document_id)
+    except NotFound:
+        return None
 
 
 def store_payload(ports: Ports, content: Iterable[bytes]) -> tuple[BlobId, int, str]:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from counterseal.adapters.http.body import Body, Cut, drain
 from counterseal.adapters.http.pace import Pace, TooMuch
-from counterseal.engine.as2 import receiving
+from counterseal.engine.as2 import admitting, receiving
 from counterseal.engine.as2.answering import Answer, plain
-from counterseal.engine.as2.receiving import Incoming, Known
+from counterseal.engine.as2.incoming import Incoming, Known
 from counterseal.engine.ports import BlobTooLarge, Link, Ports
 from counterseal.kernel.errors import EnvironmentFault
 
@@ -59,7 +59,7 @@ class PublicListener:
             return await _refused(refusal, scope, receive)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         link = scope.get("state", {}).get("link") or Link(remote="")
-        known = await asyncio.to_thread(receiving.admit, self._ports, headers, link)
+        known = await asyncio.to_thread(admitting.admit, self._ports, headers, link)
         if not isinstance(known, Known):
             return await _refused(known, scope, receive)
         terms = known.party.around.agreement.as2

@@ -1,10 +1,11 @@
 """Where the parts of an inbound message go while it is being opened: into payloads that exist only once all of it held."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from counterseal.engine.ports import BlobWriter, Ports
+from counterseal.engine.ports import BlobUnavailable, BlobWriter, Ports
 from counterseal.kernel.ids import BlobId
 from counterseal.kernel.mime import Chunk
 from counterseal.protocols.as2 import PartHead
@@ -46,13 +47,19 @@ class Parts:
         """Nothing: a part is complete when the whole message is."""
 
     def keep(self) -> tuple[Part, ...]:
-        """The payloads, durable now."""
-        kept = tuple(
-            Part(head=head, size=writer.size, blob=writer.commit(), content=bytes(memory))
-            for head, writer, memory in self._open
-        )
+        """The payloads, durable with the next transaction; or, when one of them cannot be kept, none."""
+        kept: list[Part] = []
+        try:
+            for head, writer, memory in self._open:
+                kept.append(Part(head=head, size=writer.size, blob=writer.commit(), content=bytes(memory)))
+        except BaseException:
+            for part in kept:
+                with contextlib.suppress(BlobUnavailable):
+                    self.ports.blobs.delete(part.blob)
+            self.discard()
+            raise
         self._open.clear()
-        return kept
+        return tuple(kept)
 
     def discard(self) -> None:
         for _, writer, _ in self._open:

@@ -1,198 +1,50 @@
-"""An inbound AS2 message from its head to its answer.
-
-    admit    the head: names, agreement, size; before a byte of the body is stored
-    receive  open the layers, admit, record document, message, receipt and what follows in one transaction, then answer
+"""A whole inbound AS2 message: open the layers, admit, record document, message, receipt and what follows in one transaction, answer.
 
 The answer leaves after the transaction: what is acknowledged is durable. The same message heard twice gets the stored receipt.
+
+Payloads are written before the row that names them. Whatever fails before the transaction takes its payloads with it; a
+transaction that failed may still have been committed (a connection lost in that very moment), so then they stay, and what no row
+names is ``leftovers``' to take.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from counterseal.domain import document as documents_
-from counterseal.domain.admission import (
-    Admitted,
-    Duplicate,
-    Earlier,
-    Head,
-    Opened,
-    Refused,
-    decide_admission,
-    decide_head,
-)
-from counterseal.domain.agreement import Agreement, CEMCapability, Seen
+from counterseal.domain.admission import Admitted, Duplicate, Earlier, Opened, Refused, decide_admission
 from counterseal.domain.assignment import Assignment
-from counterseal.domain.audit import AuditEvent
-from counterseal.domain.document import (
-    Arrived,
-    Direction,
-    Document,
-    DocumentKind,
-    DocumentState,
-    Message,
-    MessageKind,
-    Transfer,
-    TransferOutcome,
-)
-from counterseal.domain.document import Refused as RefusedEvent
+from counterseal.domain.document import Direction, Document, DocumentKind, DocumentState, MessageKind
 from counterseal.domain.resolve import find
-from counterseal.domain.usage import Protocol, Side, Usage
+from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.engine import cem_inbound
 from counterseal.engine.as2 import answering, receipts
 from counterseal.engine.as2.answering import Answer
-from counterseal.engine.as2.parts import Part, Parts
-from counterseal.engine.ports import Conflict, Link, Ports, Reader, Writer
-from counterseal.engine.relationship import (
-    Relationship,
-    around,
-    certificates_of,
-    decrypters_of,
-    gather,
-    note_seen,
-    signer_of,
+from counterseal.engine.as2.arrivals import (
+    document_of,
+    finding_of,
+    message_of,
+    not_kept,
+    note_announced,
+    refusal_event,
+    transfer_of,
 )
+from counterseal.engine.as2.incoming import Incoming, Party
+from counterseal.engine.as2.opening import Taken, open_layers
+from counterseal.engine.ports import BlobUnavailable, Conflict, Ports, Reader, Writer
+from counterseal.engine.relationship import Relationship, gather, note_seen, signer_of
 from counterseal.engine.translate import as2 as translate
-from counterseal.engine.translate import cem as translate_cem
 from counterseal.kernel.errors import PeerFault
-from counterseal.kernel.finding import Finding, Severity
-from counterseal.kernel.ids import BlobId, DocumentId, Fingerprint, MessageRowId, OutboxId
-from counterseal.kernel.keys import Decrypter, Digest, Signer
-from counterseal.kernel.x509 import Certificate, fingerprint_of
+from counterseal.kernel.ids import BlobId, Fingerprint, OutboxId
+from counterseal.kernel.keys import Signer
 from counterseal.protocols import as2
-from counterseal.protocols.as2 import MessageHead, OpenedMessage, Progress
+from counterseal.protocols.as2 import MessageHead
 
 ANSWER_LIMIT: Final = 64 * 1024
 KEPT_OF_REFUSED: Final = 1024 * 1024
 """A larger message that is refused leaves its record only, unless the partner signed it: anybody may claim two names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
-    """The relationship that a message belongs to, with what opens and answers it."""
-
-    around: Relationship
-    keys: tuple[Decrypter, ...]
-    signers: tuple[Certificate, ...]
-    signer: Signer | None
-    """Of ours, for the receipt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """The head of a message that may come in, with the keys that may open it."""
-
-    head: MessageHead
-    party: Party
-    tls_client: Assignment | None
-    """Of theirs: the client certificate that the connection showed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """A message whose body has arrived whole."""
-
-    known: Known
-    body: Callable[[], Iterable[bytes]]
-    """Can be called again: a signature may need a second pass."""
-    wire: BlobId | None
-    """Where the body lies already; ``None``: it is small, and is stored together with its record."""
-    size: int
-    remote: str
-    started_at: datetime
-
-
-def admit(ports: Ports, headers: tuple[tuple[str, str], ...], link: Link) -> Known | Answer:
-    """Whether the sender may go on with the body; an ``Answer`` refuses it at once."""
-    now = ports.clock.now()
-    try:
-        head = MessageHead.parse(headers)
-    except PeerFault as fault:
-        return answering.plain(400, f"This is no AS2 message: {fault.detail}.")
-    with ports.store.read() as reader:
-        station = reader.find_station(Protocol.AS2, head.as2_to)
-        agreement = reader.find_agreement(station.id, head.as2_from) if station is not None else None
-        decided = decide_head(Head(sender=head.as2_from, receiver=head.as2_to, station=station, agreement=agreement))
-        if isinstance(decided, Agreement):
-            party = _party(ports, reader, decided)
-    if isinstance(decided, Agreement):
-        client = _client(party.around, link)
-        if not isinstance(client, str):
-            return Known(head=head, party=party, tls_client=client)
-        _note_client(ports, party.around, link, client, now)
-        return answering.plain(403, client)
-    _note_stranger(ports, head, decided, now)
-    return answering.unsigned(ports, head, translate.fault_of(decided.code, decided.text), now)
-
-
-def _client(found: Relationship, link: Link) -> Assignment | str | None:
-    """The client certificate, where it is required, has to be of *this* partner: the handshake only knew the union of all
-    (architecture.md section 2). A private root that was agreed stands for what chains to it. A sentence refuses."""
-    accepted = found.acceptors(Side.THEIRS, Usage.TLS_CLIENT)
-    required = found.agreement.as2.require_tls_client_certificate
-    if not link.peer_chain and required:
-        return (
-            "A TLS client certificate is required, and this connection shows none. Send over HTTPS with the one agreed."
-        )
-    shown = {fingerprint_of(der) for der in link.peer_chain}
-    match = next((held.fingerprint for held in accepted if held.fingerprint in shown), None)
-    if match is None:
-        wrong = "The TLS client certificate of this connection is not the one agreed. Send with the one agreed."
-        return wrong if required else None
-    return find(found.assignments, Side.THEIRS, Usage.TLS_CLIENT, match)
-
-
-def _note_client(ports: Ports, found: Relationship, link: Link, text: str, now: datetime) -> None:
-    subject = f"agreement:{found.agreement.id}"
-    left_out = ports.strangers.allow(subject, now)
-    if left_out is None:
-        return
-    with ports.store.write() as writer:
-        writer.record(
-            AuditEvent(
-                at=now,
-                actor="partner:unknown",
-                event="as2.refused-client-certificate",
-                subject=subject,
-                community_id=found.community.id,
-                facts={
-                    "reason": text,
-                    "remote": link.remote,
-                    "shown": fingerprint_of(link.peer_chain[0]) if link.peer_chain else "",
-                    **left_out,
-                },
-            )
-        )
-
-
-def _party(ports: Ports, reader: Reader, agreement: Agreement) -> Party:
-    found = around(reader, agreement)
-    return Party(
-        around=found,
-        keys=decrypters_of(ports, reader, found.acceptors(Side.OURS, Usage.ENCRYPT)),
-        signers=certificates_of(found.acceptors(Side.THEIRS, Usage.SIGN)),
-        signer=signer_of(ports, reader, found.producer(Side.OURS, Usage.SIGN)),
-    )
-
-
-def _note_stranger(ports: Ports, head: MessageHead, refused: Refused, now: datetime) -> None:
-    subject = f"as2:{head.as2_from}"[:200]
-    left_out = ports.strangers.allow(subject, now)
-    if left_out is None:
-        return
-    finding = refused.findings[0].code if refused.findings else ""
-    with ports.store.write() as writer:
-        writer.record(
-            AuditEvent(
-                at=now,
-                actor="partner:unknown",
-                event="as2.refused-unknown",
-                subject=subject,
-                facts={"as2-to": head.as2_to[:200], "finding": finding, **left_out},
-            )
-        )
 
 
 def receive(ports: Ports, incoming: Incoming) -> Answer:
@@ -205,8 +57,7 @@ def receive(ports: Ports, incoming: Incoming) -> Answer:
             return _receive_receipt(ports, incoming)
         finally:
             _forget(ports, incoming.wire)  # what a receipt says is kept in its row
-    taken = _open(ports, incoming, gathered)
-    wire = incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
+    taken, wire = _laid_down(ports, incoming, gathered)
     try:
         recorded = _record(ports, incoming, gathered, taken, wire)
     except Conflict:
@@ -216,6 +67,17 @@ def receive(ports: Ports, incoming: Incoming) -> Answer:
         _forget(ports, wire, *(part.blob for part in taken.parts))
     ports.wake()
     return recorded.answer
+
+
+def _laid_down(ports: Ports, incoming: Incoming, gathered: Party) -> tuple[Taken, BlobId]:
+    """What the layers held, and where the message lies; or nothing of it is left."""
+    taken: Taken | None = None
+    try:
+        taken = open_layers(ports, incoming, gathered)
+        return taken, incoming.wire if incoming.wire is not None else _store_wire(ports, incoming)
+    except BaseException:
+        _forget(ports, incoming.wire, *(part.blob for part in (taken.parts if taken else ())))
+        raise
 
 
 def _receive_receipt(ports: Ports, incoming: Incoming) -> Answer:
@@ -232,7 +94,8 @@ def _receive_receipt(ports: Ports, incoming: Incoming) -> Answer:
 def _forget(ports: Ports, *blobs: BlobId | None) -> None:
     for blob in blobs:
         if blob is not None:
-            ports.blobs.delete(blob)
+            with contextlib.suppress(BlobUnavailable):  # what stays is named by no row: ``leftovers`` takes it
+                ports.blobs.delete(blob)
 
 
 def _first(chunks: Iterable[bytes]) -> bytes:
@@ -245,103 +108,13 @@ def _first(chunks: Iterable[bytes]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
-    """What the layers held."""
-
-    progress: Progress
-    opened: OpenedMessage | None
-    fault: PeerFault | None
-    parts: tuple[Part, ...]
-    content_digest: str
-    package: translate_cem.Package | None
-    kind: DocumentKind
-
-    @property
-    def signature(self) -> Digest | None:
-        return self.opened.signature_digest if self.opened else None
-
-    @property
-    def signer(self) -> Fingerprint | None:
-        return self.opened.signers[0].certificate.fingerprint if self.opened and self.opened.signers else None
-
-    @property
-    def recipient(self) -> Fingerprint | None:
-        keys = self.progress.keys
-        return fingerprint_of(keys[0].certificate_der) if keys else None
-
-
-def _open(ports: Ports, incoming: Incoming, gathered: Party) -> _Taken:
-    also: frozenset[Digest] = frozenset()
-    terms = gathered.around.agreement.as2
-    while True:
-        parts = Parts(ports, None)
-        try:
-            opened = as2.open_message(
-                incoming.known.head,
-                incoming.body(),
-                keys=gathered.keys,
-                signers=gathered.signers,
-                sink=parts,
-                limits=as2.DEFAULT_LIMITS,
-                strictness=as2.Strictness(headerless_documents=not terms.require_signed),
-                also_digest=also,
-            )
-        except as2.NotOpened as failure:
-            parts.discard()
-            if isinstance(failure.fault, as2.NeedsDigest) and not also:
-                also = failure.fault.digests
-                continue
-            return _refused(failure.progress, failure.fault)
-        except BaseException:
-            parts.discard()
-            raise
-        return _taken(opened, parts, gathered)
-
-
-def _refused(progress: Progress, fault: PeerFault) -> _Taken:
-    return _Taken(
-        progress=progress,
-        opened=None,
-        fault=fault,
-        parts=(),
-        content_digest="",
-        package=None,
-        kind=DocumentKind.BUSINESS,
-    )
-
-
-def _taken(opened: OpenedMessage, sink: Parts, gathered: Party) -> _Taken:
-    """The opened message; a certificate message is read here, because what it says may refuse all of it (channel M)."""
-    parts = sink.keep()
-    digest = sink.digest.hexdigest()
-    certificate = next((part for part in parts if part.head.cem), None)
-    taken = _Taken(
-        progress=opened.progress,
-        opened=opened,
-        fault=None,
-        parts=parts,
-        content_digest=digest,
-        package=None,
-        kind=DocumentKind.BUSINESS,
-    )
-    if certificate is None:
-        return taken
-    try:
-        package = translate_cem.open_package(certificate, sender=gathered.around.agreement.partner_identity)
-    except PeerFault as fault:
-        return replace(taken, fault=fault, kind=DocumentKind.CEM_REQUEST)
-    kind = DocumentKind.CEM_REQUEST if translate_cem.is_request(package) else DocumentKind.CEM_RESPONSE
-    return replace(taken, package=package, kind=kind)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Recorded:
     answer: Answer
     keeps_octets: bool
     """Not those of a message that came before, nor large ones of a refused message that nobody proved to have sent."""
 
 
-def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wire: BlobId) -> _Recorded:
+def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: Taken, wire: BlobId) -> _Recorded:
     """Decides and stores everything in one transaction. Raises ``Conflict`` when the same message is stored meanwhile."""
     now = ports.clock.now()
     with ports.store.write() as writer:
@@ -360,22 +133,22 @@ def _record(ports: Ports, incoming: Incoming, gathered: Party, taken: _Taken, wi
                 admitted = decided
             findings += decided.findings
         else:
-            findings.append(_finding(fault, incoming.known.head))
+            findings.append(finding_of(fault, incoming.known.head))
         keeps = fault is None or taken.signer is not None or incoming.size <= KEPT_OF_REFUSED
         if not keeps:
-            findings.append(_not_kept(incoming))
+            findings.append(not_kept(incoming))
             taken = replace(taken, parts=())
-        document = _document(ports, found, incoming, taken, fault, tuple(findings), now)
-        message = _message(ports, found, document, incoming, taken, wire if keeps else None, now)
-        writer.put(document, message, _transfer(message, document, incoming, fault, now))
+        document = document_of(ports, found, incoming, taken, fault, tuple(findings), now)
+        message = message_of(ports, found, document, incoming, taken, wire if keeps else None, now)
+        writer.put(document, message, transfer_of(message, document, incoming, fault, now))
         answer = answering.answer(
             ports, writer, found, message, incoming.known.head, _outcome(taken, fault), signer, now
         )
         if fault is not None:
-            writer.record(_event(found, document, fault, now))
+            writer.record(refusal_event(found, document, fault, now))
         note_seen(writer, _evidence(found, incoming, taken, admitted), now)
         if admitted is not None:
-            _note_announced(writer, found.agreement, incoming.known.head, now)
+            note_announced(writer, found.agreement, incoming.known.head, now)
             _follow_up(ports, writer, found, document, taken, now)
     return _Recorded(answer=answer, keeps_octets=keeps)
 
@@ -389,17 +162,8 @@ def _signer_now(ports: Ports, reader: Reader, found: Relationship, gathered: Par
     return signer_of(ports, reader, ours)
 
 
-def _not_kept(incoming: Incoming) -> Finding:
-    text = (
-        f"Its {incoming.size} bytes were not kept: it was refused, and nothing in it proves that the partner sent it. "
-        "Ask the partner to send it again once the cause is mended."
-    )
-    subject = incoming.known.head.message_id or incoming.known.head.as2_from
-    return Finding(code="as2.not-kept", severity=Severity.NOTE, subject=subject, text=text)
-
-
 def _evidence(
-    found: Relationship, incoming: Incoming, taken: _Taken, admitted: Admitted | None
+    found: Relationship, incoming: Incoming, taken: Taken, admitted: Admitted | None
 ) -> tuple[Assignment | None, ...]:
     """What the message and its connection used. Of one that was not taken anew (it came before, or was refused for what was
     inside) only where a signature of this partner's makes it evidence: to our certificate anybody can encrypt."""
@@ -417,7 +181,7 @@ def _evidence(
 
 
 def _decide(
-    writer: Writer, found: Relationship, head: MessageHead, taken: _Taken, now: datetime
+    writer: Writer, found: Relationship, head: MessageHead, taken: Taken, now: datetime
 ) -> Admitted | Duplicate | Refused:
     message_id = head.message_id or ""
     earlier = []
@@ -447,7 +211,7 @@ def _decide(
 
 
 def _follow_up(
-    ports: Ports, writer: Writer, found: Relationship, document: Document, taken: _Taken, now: datetime
+    ports: Ports, writer: Writer, found: Relationship, document: Document, taken: Taken, now: datetime
 ) -> None:
     if taken.kind is DocumentKind.BUSINESS:
         writer.enqueue(
@@ -467,7 +231,7 @@ def _follow_up(
         cem_inbound.receive(ports, writer, found, document, taken.package, signer=taken.signer, now=now)
 
 
-def _outcome(taken: _Taken, fault: PeerFault | None) -> answering.Outcome:
+def _outcome(taken: Taken, fault: PeerFault | None) -> answering.Outcome:
     return answering.Outcome(fault=fault, mics=taken.progress.mics, signature=taken.signature)
 
 
@@ -476,7 +240,7 @@ def _again(
     writer: Writer,
     found: Relationship,
     incoming: Incoming,
-    taken: _Taken,
+    taken: Taken,
     duplicate: Duplicate,
     signer: Signer | None,
     now: datetime,
@@ -486,7 +250,7 @@ def _again(
     document = writer.document(duplicate.of)
     writer.put(
         replace(
-            _transfer(first, document, incoming, None, now),
+            transfer_of(first, document, incoming, None, now),
             detail="The same message again: answered with the stored receipt.",
         )
     )
@@ -501,127 +265,3 @@ def _store_wire(ports: Ports, incoming: Incoming) -> BlobId:
         return writer.commit()
     finally:
         writer.abort()
-
-
-def _document(
-    ports: Ports,
-    found: Relationship,
-    incoming: Incoming,
-    taken: _Taken,
-    fault: PeerFault | None,
-    findings: tuple[Finding, ...],
-    now: datetime,
-) -> Document:
-    head = incoming.known.head
-    first = taken.parts[0] if taken.parts else None
-    received = Document(
-        id=DocumentId(ports.entropy.new_id()),
-        community_id=found.community.id,
-        agreement_id=found.agreement.id,
-        direction=Direction.IN,
-        kind=taken.kind,
-        state=DocumentState.RECEIVING,
-        file_name=(first.head.file_name if first else None) or head.file_name or "",
-        content_type=(first.head.content_type.media_type if first else head.content_type.media_type),
-        size=sum(part.size for part in taken.parts),
-        digest=taken.content_digest,
-        payload=first.blob if first else None,
-        attachments=tuple(part.blob for part in taken.parts[1:]),
-        subject=head.subject,
-        created_by=f"partner:{found.partner.slug}",
-        created_at=now,
-        findings=findings,
-    )
-    if fault is not None:
-        return documents_.apply(received, RefusedEvent(fault.detail), now)
-    received = documents_.apply(received, Arrived(), now)
-    if taken.kind is DocumentKind.BUSINESS:
-        return received
-    # A certificate message has no backend: it has arrived where it belongs.
-    return documents_.apply(received, documents_.HandedOver(), now)
-
-
-def _message(
-    ports: Ports,
-    found: Relationship,
-    document: Document,
-    incoming: Incoming,
-    taken: _Taken,
-    wire: BlobId | None,
-    now: datetime,
-) -> Message:
-    head = incoming.known.head
-    request = head.receipt_request
-    return Message(
-        id=MessageRowId(ports.entropy.new_id()),
-        community_id=found.community.id,
-        document_id=document.id,
-        agreement_id=found.agreement.id,
-        direction=Direction.IN,
-        kind=MessageKind.AS2,
-        wire_id=head.message_id or "",
-        headers=head.headers.items,
-        wire=wire,
-        wire_size=incoming.size,
-        content_digest=taken.content_digest,
-        mic=translate.format_mics(taken.progress.mics),
-        signer=taken.signer,
-        recipient=taken.recipient,
-        receipt_url=(request.delivery_url or "") if request else "",
-        layers=tuple(translate.words_of(layer) for layer in taken.progress.layers),
-        findings=document.findings,
-        at=now,
-    )
-
-
-def _transfer(
-    message: Message, document: Document, incoming: Incoming, fault: PeerFault | None, now: datetime
-) -> Transfer:
-    return Transfer(
-        message_id=message.id,
-        document_id=document.id,
-        started_at=incoming.started_at,
-        ended_at=now,
-        outcome=TransferOutcome.OK,
-        status="received" if fault is None else fault.code,
-        detail="Received." if fault is None else fault.detail,
-        remote=incoming.remote,
-    )
-
-
-def _note_announced(writer: Writer, agreement: Agreement, head: MessageHead, now: datetime) -> None:
-    """What the partner says of itself; written only when it changes."""
-    seen = Seen(as2_version=head.version, product=head.product, features=head.features, at=now)
-    announced = head.announces_cem and agreement.cem_capability is CEMCapability.UNKNOWN
-    same = (seen.as2_version, seen.product, seen.features) == (
-        agreement.seen.as2_version,
-        agreement.seen.product,
-        agreement.seen.features,
-    )
-    if same and not announced:
-        return
-    capability = CEMCapability.ANNOUNCED if announced else agreement.cem_capability
-    writer.put(replace(agreement, seen=seen, cem_capability=capability))
-
-
-def _finding(fault: PeerFault, head: MessageHead) -> Finding:
-    return Finding(
-        code=fault.code, severity=Severity.REFUSAL, subject=head.message_id or head.as2_from, text=_text_for_us(fault)
-    )
-
-
-def _text_for_us(fault: PeerFault) -> str:
-    """Our operator may know the cause that the partner must not be told."""
-    cause = getattr(fault, "cause", "") or ""
-    return f"{fault.detail} ({cause})" if cause and cause != fault.detail else fault.detail
-
-
-def _event(found: Relationship, document: Document, fault: PeerFault, now: datetime) -> AuditEvent:
-    return AuditEvent(
-        at=now,
-        actor=f"partner:{found.partner.slug}",
-        event="document.refused",
-        subject=f"document:{document.id}",
-        community_id=found.community.id,
-        facts={"kind": document.kind.value, "sha256": document.digest, "fault": fault.code},
-    )

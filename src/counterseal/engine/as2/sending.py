@@ -97,13 +97,17 @@ def prepare(ports: Ports, row: Work) -> Prepared | None:
         if not isinstance(prepared, _Outdated):
             return prepared
         ports.blobs.delete(prepared.wire)
+        if not prepared.again:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Outdated:
-    """A certificate changed while the message was built: it must not leave (product.md section 3, rule 1)."""
+    """A certificate changed while the message was built, so it must not leave (product.md section 3, rule 1) and is built
+    ``again``; or the document was settled meanwhile."""
 
     wire: BlobId
+    again: bool
 
 
 def _prepare(ports: Ports, row: Work) -> Prepared | _Outdated | None:
@@ -131,9 +135,9 @@ def _prepare(ports: Ports, row: Work) -> Prepared | _Outdated | None:
         document = writer.document(document_id)
         if document.state not in {DocumentState.QUEUED, DocumentState.SENDING}:
             writer.complete(row)
-            return None
+            return _Outdated(message.wire, again=False) if earlier is None and message.wire else None
         if earlier is None and not building.still_current(message, gather(writer, around.agreement.id)):
-            return _Outdated(message.wire or BlobId(""))
+            return _Outdated(message.wire or BlobId(""), again=True)
         document = documents_.apply(document, SendingStarted(), now)
         writer.put(document, message)
     return Prepared(
