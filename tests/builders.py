@@ -40,8 +40,9 @@ from counterseal.domain.draft import LIFETIME, Draft
 from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, Permission, Role, User
+from counterseal.domain.root_role import RootRole
 from counterseal.domain.trust_request import TrustRequest
-from counterseal.domain.trusted_root import RootRole, TrustedRoot
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
 from counterseal.kernel.ids import (

@@ -28,8 +28,9 @@ from counterseal.domain.exchange import Exchange, ExchangeState
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.oftp_session import OFTPSession
 from counterseal.domain.people import ApiToken, BrowserSession, OneTimeLink, Permission, User
+from counterseal.domain.root_role import RootRole
 from counterseal.domain.trust_request import TrustRequest
-from counterseal.domain.trusted_root import RootRole, TrustedRoot
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.virtual_file import RecordFormat, VirtualFile

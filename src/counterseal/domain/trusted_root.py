@@ -3,20 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from counterseal.domain.root_role import RootRole
 from counterseal.kernel.ids import CommunityId, Fingerprint, PartnerId, TrustedRootId
 from counterseal.kernel.x509 import Certificate
-
-
-class RootRole(StrEnum):
-    """What a CA certificate is trusted for."""
-
-    ROOT = "root"
-    """A chain may end here."""
-    ISSUER = "issuer"
-    """On the list of issuers, which stands in for the Odette TSL: over SCX, where there is such a list, a certificate is taken only
-    when one of its CAs issued it. Self-signed ones are there to verify the others; what they issue themselves is refused (OP08 2.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

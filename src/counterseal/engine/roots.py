@@ -2,7 +2,8 @@
 
 from counterseal.domain.audit import AuditEvent
 from counterseal.domain.people import Actor, Permission
-from counterseal.domain.trusted_root import Anchors, RootRole, TrustedRoot, anchors_for
+from counterseal.domain.root_role import RootRole
+from counterseal.domain.trusted_root import Anchors, TrustedRoot, anchors_for
 from counterseal.engine.ports import Conflict, NotFound, Ports, Reader, Writer
 from counterseal.engine.translate.certificates import read_authorities
 from counterseal.kernel.errors import CallerFault

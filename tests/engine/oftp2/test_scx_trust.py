@@ -11,12 +11,14 @@ from counterseal.domain.community import HandlingMode
 from counterseal.domain.document import Document
 from counterseal.domain.offer import OfferedState
 from counterseal.domain.people import Actor, Permission
-from counterseal.domain.trusted_root import RootRole, TrustedRoot
+from counterseal.domain.root_role import RootRole
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.engine import roots
 from counterseal.engine.ports import Conflict, NotFound, Window
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import PartnerId, TrustedRootId
+from counterseal.protocols.scx.logical_id import logical_id, write_clid
 from tests import builders as b
 from tests.engine.oftp2.certificate_sender import (
     NEXT,
@@ -206,3 +208,26 @@ def in_use(alpha: Gateway) -> set[Usage]:
     with alpha.ports.store.read() as reader:
         rows = reader.assignments(agreement_id=alpha.agreement.id, side=Side.THEIRS)
     return {a.usage for a in rows if a.produces}
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("mode", [HandlingMode.RENEWALS, HandlingMode.AUTOMATIC])
+def test_the_name_of_the_old_one_alone_brings_no_other_subject_into_use(
+    tmp_path: Path, mode: HandlingMode, *, trusted: bool
+) -> None:
+    """SCX-20: whoever read the old certificate can name it; a trusted chain (CA13 of the Odette tests) or a person decides."""
+    with alpha_and_bravo(tmp_path) as (alpha, bravo):
+        change_agreement(alpha, mode=mode)
+        if trusted:
+            trust(alpha, ROOT, ISSUER)
+        with alpha.ports.store.read() as reader:
+            rows = reader.assignments(agreement_id=alpha.agreement.id, side=Side.THEIRS)
+            old = reader.find_certificate(alpha.agreement.community_id, rows[0].fingerprint)
+        assert old is not None
+        new = ISSUED if trusted else b.mint("Bravo Limited", key=b.rsa_key(3))
+
+        sent = bring(alpha, bravo, new.der, description=write_clid(logical_id(old.certificate)) or "")
+
+        by_rule = trusted and mode is HandlingMode.AUTOMATIC
+        assert receipts(bravo, sent) == (["EERP"] if by_rule else [])
+        assert offer_of(alpha)[1].replaces == (old.fingerprint,)

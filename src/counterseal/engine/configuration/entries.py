@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from counterseal.domain.agreement import AS2Terms, ExchangeTerms, InvalidAgreement, OFTP2Terms
 from counterseal.domain.community import CommunityRules
+from counterseal.domain.root_role import RootRole
 from counterseal.domain.usage import BY_PROTOCOL, Protocol, Side, Usage
 from counterseal.engine.configuration.kinds import Block
 from counterseal.engine.configuration.model import (
@@ -21,6 +22,7 @@ from counterseal.engine.configuration.model import (
     Generate,
     PartnerEntry,
     Place,
+    RootEntry,
     Shown,
     StationEntry,
 )
@@ -112,6 +114,7 @@ class _Reading:
             rules=_built(CommunityRules, _terms_of(rules.block, rules)) if rules else CommunityRules(),
             certificates=self._certificates(fields),
             default_certificates=_by_usage(defaults, Side.OURS) if defaults else (),
+            trusted_roots=self._roots(fields),
             stations=tuple(_station(s) for s in fields.blocks("stations")),
             partners=tuple(self._partner(p) for p in fields.blocks("partners")),
         )
@@ -126,6 +129,7 @@ class _Reading:
             contact_email=fields.text("contact_email"),
             note=fields.text("note"),
             certificates=self._certificates(fields),
+            trusted_roots=self._roots(fields),
             agreements=tuple(a for a in map(self._agreement, fields.blocks("agreements")) if a is not None),
         )
 
@@ -171,6 +175,14 @@ class _Reading:
             if entry.usage is Usage.TLS_SERVER and entry.side is Side.OURS:
                 self._errors.add(entry.place, "a usage of an agreement", "tls-server, which belongs to a listener")
         return entries
+
+    def _roots(self, fields: Fields) -> tuple[RootEntry, ...]:
+        shown = [(block, self._shown(block)) for block in fields.blocks("trusted_roots")]
+        return tuple(
+            RootEntry(place=block.place, certificate=found.certificate, role=block.get("role", RootRole, RootRole.ROOT))
+            for block, found in shown
+            if found is not None
+        )
 
     def _certificates(self, fields: Fields) -> tuple[CertificateEntry, ...]:
         entries = [self._certificate(c) for c in fields.blocks("certificates")]

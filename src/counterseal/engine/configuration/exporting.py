@@ -14,6 +14,7 @@ from counterseal.domain.certificate import HeldCertificate
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.people import Actor, Permission
 from counterseal.domain.usage import AssignmentState, Side
+from counterseal.engine.configuration.authorities import written_roots
 from counterseal.engine.configuration.kinds import Block, duration_text
 from counterseal.engine.configuration.schema import COMMUNITY, PARTNER, RULES, STATION, VERSION
 from counterseal.engine.configuration.terms import AS2, EXCHANGE, OFTP2
@@ -72,12 +73,17 @@ def _community(reader: Reader, community: Community) -> Tree:
     for certificate in held:
         if certificate.side is Side.THEIRS and certificate.partner_id:
             shown.setdefault(certificate.partner_id, []).append(_certificate(certificate, calls))
-    partners = [_partner(p, shown.get(p.id, []), agreements.get(p.id, [])) for p in reader.partners(community.id)]
+    trusted = reader.trusted_roots(community.id)
+    partners = [
+        _partner(p, shown.get(p.id, []), written_roots(trusted, p.id), agreements.get(p.id, []))
+        for p in reader.partners(community.id)
+    ]
     parts: dict[str, object] = {
         "certificates": [_certificate(c, calls) for c in ours],
         "default_certificates": {
             u.value: calls[f] for u, f in sorted(community.default_certificates.items()) if f in calls
         },
+        "trusted_roots": written_roots(trusted, None),
         "stations": [_written(STATION, s) for s in stations.values()],
         "partners": partners,
     }
@@ -95,10 +101,12 @@ def _certificate(held: HeldCertificate, calls: Mapping[Fingerprint, str]) -> Tre
     return label | {"pem": held.certificate.pem + "".join(c.pem for c in held.chain)}
 
 
-def _partner(partner: Partner, certificates: list[Tree], agreements: list[Tree]) -> Tree:
+def _partner(partner: Partner, certificates: list[Tree], roots: list[Tree], agreements: list[Tree]) -> Tree:
     tree = _written(PARTNER, partner)
     if certificates:
         tree["certificates"] = certificates
+    if roots:
+        tree["trusted_roots"] = roots
     if agreements:
         tree["agreements"] = agreements
     return tree

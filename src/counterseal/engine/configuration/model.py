@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from counterseal.domain.agreement import AS2Terms, ExchangeTerms, OFTP2Terms
 from counterseal.domain.community import CommunityRules
+from counterseal.domain.root_role import RootRole
 from counterseal.domain.usage import Protocol, Side, Usage
 from counterseal.engine.ports import CertificateForm, KeyFile
 from counterseal.kernel.errors import CallerFault
@@ -80,6 +81,15 @@ class CertificateEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RootEntry:
+    """A CA that is trusted."""
+
+    place: Place
+    certificate: Certificate
+    role: RootRole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationEntry:
     place: Place
     protocol: Protocol
@@ -126,6 +136,7 @@ class PartnerEntry:
     contact_email: str
     note: str
     certificates: tuple[CertificateEntry, ...]
+    trusted_roots: tuple[RootEntry, ...]
     agreements: tuple[AgreementEntry, ...]
 
 
@@ -139,6 +150,7 @@ class CommunityEntry:
     rules: CommunityRules
     certificates: tuple[CertificateEntry, ...]
     default_certificates: tuple[AssignmentEntry, ...]
+    trusted_roots: tuple[RootEntry, ...]
     stations: tuple[StationEntry, ...]
     partners: tuple[PartnerEntry, ...]
 

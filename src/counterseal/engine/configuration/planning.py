@@ -12,6 +12,7 @@ from counterseal.domain.agreement import Agreement, AS2Terms, OFTP2Terms
 from counterseal.domain.assignment import Activated, Assignment, Superseded
 from counterseal.domain.community import Community, Partner, Station
 from counterseal.domain.usage import AssignmentState, Protocol
+from counterseal.engine.configuration.authorities import plan_roots
 from counterseal.engine.configuration.changes import Change, Note, Recording, Verb, differences
 from counterseal.engine.configuration.holding import Context, Holding
 from counterseal.engine.configuration.model import (
@@ -72,6 +73,7 @@ class Planner:
         for certificate in entry.certificates:
             inside.own(certificate)
         self._defaults(inside, entry)
+        plan_roots(self._context, inside.community, entry.trusted_roots, None)
         self._refuse_twice([(f"{s.protocol.value} {s.identity}", s.place) for s in entry.stations], "station")
         for station in entry.stations:
             self._station(inside, station)
@@ -123,6 +125,7 @@ class Planner:
         self._put("partner", entry.slug, wished.id, stored, wished, inside.community)
         for certificate in entry.certificates:
             inside.shown(certificate, partner=wished)
+        plan_roots(self._context, inside.community, entry.trusted_roots, wished)
         pairs = [(f"{a.protocol.value} {a.station} and {a.partner_identity}", a.place) for a in entry.agreements]
         self._refuse_twice(pairs, "agreement")
         for agreement in entry.agreements:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from counterseal.domain.community import HandlingMode
+from counterseal.domain.root_role import RootRole
 from counterseal.domain.usage import Protocol, Usage
 from counterseal.engine.configuration.kinds import Block, Blocks, Choice, Duration, Field, Flag, Many, Text, Whole
 from counterseal.engine.configuration.terms import AS2, EXCHANGE, OFTP2, SECRET
@@ -104,6 +105,20 @@ OWN_CERTIFICATE: Final = Block(
 PARTNER_CERTIFICATE: Final = Block(
     title="partner certificate", one_of=("pem", "file"), fields=(_LABEL_FIELD, _PEM_FIELD, _FILE_FIELD)
 )
+TRUSTED_ROOT: Final = Block(
+    title="trusted root",
+    one_of=("pem", "file"),
+    fields=(
+        Field(name="pem", kind=PEM, text="The CA certificate."),
+        Field(name="file", kind=PATH, text="The same as a file: PEM or DER."),
+        Field(
+            name="role",
+            kind=Choice(options=RootRole),
+            text="`root`: chains may end here. `issuer`: on the list of issuers; where there is one, a certificate is taken over SCX only when a CA on it issued it.",
+            default="root",
+        ),
+    ),
+)
 STATION: Final = Block(
     title="station",
     fields=(
@@ -196,6 +211,7 @@ PARTNER: Final = Block(
         Field(name="contact_email", kind=OPTIONAL_EMAIL, text="Where to write."),
         Field(name="note", kind=Text(lines=True, highest=10_000), text="For colleagues."),
         Field(name="certificates", kind=Blocks(of=PARTNER_CERTIFICATE), text="Its certificates."),
+        Field(name="trusted_roots", kind=Blocks(of=TRUSTED_ROOT), text="CAs that are trusted for this partner alone."),
         Field(name="agreements", kind=Blocks(of=AGREEMENT), text="What was agreed with it."),
     ),
 )
@@ -218,6 +234,7 @@ COMMUNITY: Final = Block(
             kind=Block(title="default certificates", fields=_USAGE_FIELDS),
             text="What an SCX Request is answered with, by usage.",
         ),
+        Field(name="trusted_roots", kind=Blocks(of=TRUSTED_ROOT), text="CAs that are trusted for all partners."),
         Field(name="stations", kind=Blocks(of=STATION), text="Our identities on the wire."),
         Field(name="partners", kind=Blocks(of=PARTNER), text="Whom we trade with."),
     ),

@@ -15,6 +15,7 @@ from counterseal.surfaces.api.routes import (
     people,
     received,
     received_actions,
+    roots,
     trust_request_actions,
     trust_requests,
 )
@@ -24,6 +25,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     communities.router,
     certificates.router,
     certificate_actions.router,
+    roots.router,
     trust_requests.router,
     trust_request_actions.router,
     received.router,

@@ -14,6 +14,7 @@ from counterseal.surfaces.cli.commands import (
     oftp2,
     people,
     received,
+    roots,
     serving,
     trust_requests,
 )
@@ -24,6 +25,7 @@ GROUPS: Final[Mapping[str, typer.Typer]] = {
     "partner": communities.partner,
     "agreement": communities.agreement,
     "certificate": certificates.certificate,
+    "root": roots.root,
     "trust-request": trust_requests.trust_request,
     "received": received.received,
     "document": documents.document,
