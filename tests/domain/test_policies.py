@@ -453,6 +453,25 @@ CASES: list[tuple[str, str, Make, Severity | None]] = [
         lambda: a_case(certificate=bravo(dns_names=["as2.bravo.example"])),
         NOTE,
     ),
+    (
+        "scx.tls-begins",
+        "a first TLS client certificate is worth asking about",
+        lambda: an_scx_case(usages=frozenset({Usage.TLS_CLIENT, Usage.FILE_SIGN})),
+        WARNING,
+    ),
+    (
+        "scx.tls-begins",
+        "the successor of one in use is not",
+        lambda: an_scx_case(usages=frozenset({Usage.TLS_CLIENT}), assignments=(theirs(CURRENT, Usage.TLS_CLIENT),)),
+        None,
+    ),
+    ("scx.tls-begins", "files alone are not", an_scx_case, None),
+    (
+        "scx.tls-begins",
+        "CEM says itself what it is for",
+        lambda: a_case(usages=frozenset({Usage.TLS_CLIENT})),
+        None,
+    ),
     ("scx.issuer-listed", "without a list nothing is asked", lambda: an_scx_case(certificate=ISSUED), None),
     (
         "scx.issuer-listed",

@@ -8,7 +8,7 @@ from counterseal.domain.policies.model import Input, Policy, Result, Revocation,
 from counterseal.domain.policies.path import path_to_root
 from counterseal.domain.policies.renewal import candidates, covered, differing_fields, renewed
 from counterseal.domain.resolve import accepted_by
-from counterseal.domain.usage import Side
+from counterseal.domain.usage import Side, Usage
 from counterseal.kernel.x509 import Certificate
 
 EARLY: Final = timedelta(days=7)
@@ -132,6 +132,19 @@ def _scx_match(case: Input) -> Result | None:
     )
 
 
+def _tls_begins(case: Input) -> Result | None:
+    """Nobody asked for it: SCX only guesses what an unmatched certificate is for (6.4), and a first TLS certificate shuts out a
+    partner that shows another one, or none."""
+    present = {a.usage for a in case.theirs_live()}
+    new = sorted(case.usages & {Usage.TLS_SERVER, Usage.TLS_CLIENT} - present)
+    if case.channel is not Channel.SCX or not new:
+        return None
+    return warning(
+        f"None of theirs is in use for {' and '.join(new)} today. Once it is accepted, connections with any other certificate, or "
+        "with none, are refused. Ask whether they show it."
+    )
+
+
 def _replace_early(case: Input) -> Result | None:
     if case.scx_type is not SCXType.REPLACE:
         return None
@@ -211,6 +224,7 @@ RELATION_CHAIN = (
     Policy(code="renewal.matches", check=_renewal),
     Policy(code="renewal.names", check=_names_gained),
     Policy(code="scx.match", check=_scx_match),
+    Policy(code="scx.tls-begins", check=_tls_begins),
     Policy(code="scx.replace-early", check=_replace_early),
     Policy(code="history.ours", check=_ours),
     Policy(code="history.replay", check=_replay),
