@@ -52,11 +52,14 @@ class PublicListener:
         await _send(send, answer)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        if scope["path"] in {"/health", "/health/live"}:
-            return plain(200, "ok")
+        named = {name for name, _ in scope["headers"]}
+        if b"transfer-encoding" in named and b"content-length" in named:
+            return _closing(plain(400, "A message has a length or is chunked, not both (RFC 9112 6.1)."))
+        asks = scope["method"] in {"GET", "HEAD"}
+        if scope["path"] in {"/health", "/health/live"} and asks:
+            return await _refused(plain(200, "ok"), scope, receive)
         if scope["method"] != "POST":
-            refusal = plain(405, "This is an AS2 address: it takes POST.") if scope["method"] != "GET" else _hello()
-            return await _refused(refusal, scope, receive)
+            return await _refused(_hello() if asks else _not_allowed(), scope, receive)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         link = scope.get("state", {}).get("link") or Link(remote="")
         known = await asyncio.to_thread(admitting.admit, self._ports, headers, link)
@@ -91,6 +94,7 @@ class PublicListener:
         try:
             await body.take()
         except BlobTooLarge:
+            await drain(receive)  # who is still writing would only see a reset connection
             return _closing(_too_large(most))
         incoming = Incoming(
             known=known,
@@ -105,6 +109,11 @@ class PublicListener:
 
 def _hello() -> Answer:
     return plain(200, "This is an AS2 address. Partners send their messages here by POST.")
+
+
+def _not_allowed() -> Answer:
+    answer = plain(405, "This is an AS2 address: it takes POST.")
+    return replace(answer, headers=(*answer.headers, ("Allow", "GET, HEAD, POST")))  # RFC 9110 15.5.6
 
 
 def _too_large(most: int) -> Answer:
