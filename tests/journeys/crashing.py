@@ -8,7 +8,7 @@ and answers with its process id; ``{"wait": pid}`` answers with how it ended. Th
 engine function that asked for them:
 
     before/after commit <module>.<function>    a write transaction
-    after blob <module>.<function>             a payload is durable
+    after blob <module>.<function>             a payload is written; the next commit makes it durable
     after claim <work kind>                    the worker owns rows of this kind
     before/after post <work kind>              a request to the partner; after: its answer is here, and recorded nowhere
     before/after deliver                       the backend gets a document
@@ -31,7 +31,7 @@ from typing import Any
 
 from counterseal import app
 from counterseal.adapters.backend import FolderBackend
-from counterseal.adapters.blobs import FolderBlobs
+from counterseal.adapters.blobs import Payloads
 from counterseal.adapters.http import DeferredPoster
 from counterseal.adapters.storage import SQLStore
 from counterseal.domain.offer import OfferedState
@@ -97,7 +97,7 @@ class _CrashingWriter:
         return getattr(self._writer, name)
 
 
-class CrashingBlobs(FolderBlobs):
+class CrashingBlobs(Payloads):
     def create(self, *, max_bytes: int | None) -> Any:
         return _CrashingWriter(super().create(max_bytes=max_bytes))
 
@@ -121,7 +121,7 @@ class CrashingBackend(FolderBackend):
 
 ADAPTERS = {
     "SQLStore": CrashingStore,
-    "FolderBlobs": CrashingBlobs,
+    "Payloads": CrashingBlobs,
     "DeferredPoster": CrashingPoster,
     "FolderBackend": CrashingBackend,
 }
@@ -236,6 +236,8 @@ def main() -> None:
     from counterseal.surfaces import api, web  # noqa: F401
 
     for name, crashing in ADAPTERS.items():
+        if not hasattr(app, name):
+            raise LookupError(f"the composition root does not name {name}")
         setattr(app, name, crashing)
     _say(ready=True)
     for line in sys.stdin:
