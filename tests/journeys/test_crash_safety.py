@@ -233,10 +233,9 @@ def _exchanged(both: Both) -> bool:
 
 
 def _idle(both: Both, *, may_wait: set[WorkKind]) -> bool:
-    """Nothing is left but what Alpha may wait for, and the look for what retires, which every gateway has."""
-    return set(both.open_work(ALPHA)) <= may_wait | {WorkKind.RETIRE} and set(both.open_work(BRAVO)) <= {
-        WorkKind.RETIRE
-    }
+    """Nothing is left but what Alpha may wait for, and the looks after what ends, which every gateway has."""
+    looks = {WorkKind.RETIRE, WorkKind.SWEEP}
+    return set(both.open_work(ALPHA)) <= may_wait | looks and set(both.open_work(BRAVO)) <= looks
 
 
 MESSAGES = (
