@@ -45,6 +45,7 @@ from counterseal.domain.trust_request import TrustRequest
 from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.usage import AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
+from counterseal.kernel.crl import RevocationList
 from counterseal.kernel.ids import (
     AgreementId,
     AssignmentId,
@@ -299,6 +300,20 @@ def a_held_certificate(**changes: Any) -> HeldCertificate:
     if "certificate" not in changes:
         changes["certificate"] = a_certificate()
     return HeldCertificate(**(made | changes))
+
+
+def a_revocation_list(issuer: Minted, *serials: int, age: timedelta = timedelta(hours=1)) -> RevocationList:
+    """As this CA would issue it, naming these serial numbers."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.load().subject)
+        .last_update(NOW - age)
+        .next_update(NOW + timedelta(days=30))
+    )
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - age).build()
+        builder = builder.add_revoked_certificate(entry)
+    return RevocationList.parse(builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER))
 
 
 def a_trusted_root(**changes: Any) -> TrustedRoot:

@@ -118,7 +118,9 @@ CASES: dict[type, list[Any]] = {
     ],
     TrustedRoot: [
         b.a_trusted_root(certificate=CA.certificate),
-        b.a_trusted_root(certificate=CA.certificate, role=RootRole.ISSUER, partner_id="p"),
+        b.a_trusted_root(
+            certificate=CA.certificate, role=RootRole.ISSUER, partner_id="p", revocation_list=b.a_revocation_list(CA)
+        ),
     ],
     SealedKey: [b.a_sealed_key(sealed=bytes(range(256)))],
     Assignment: [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from counterseal.domain.root_role import RootRole
+from counterseal.kernel.crl import RevocationList
 from counterseal.kernel.ids import CommunityId, Fingerprint, PartnerId, TrustedRootId
 from counterseal.kernel.x509 import Certificate
 
@@ -19,6 +20,8 @@ class TrustedRoot:
     """For this partner alone; ``None``: for all of the community's."""
     added_by: str
     added_at: datetime
+    revocation_list: RevocationList | None = None
+    """Its own, the newest that was brought; ``None``: none was, and nothing is checked by it."""
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -16,8 +16,6 @@ EVENTS: Final[Mapping[str, str]] = {
     "agreement.changed": "Terms of an agreement changed; passwords are only said to have changed.",
     # payloads
     "payloads.set-aside": "Payloads that no document names, left behind by a crash, were set aside; they are removed a month later.",
-    # payloads
-    "payloads.set-aside": "Payloads that no document names, left behind by a crash, were set aside; they are removed a month later.",
     # certificates
     "certificate.added": "A certificate is held from now on: made, imported, or given by a partner. It has no use yet.",
     "certificate.changed": "A certificate's label changed.",
@@ -50,6 +48,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "offer.request-answered": "An SCX Request is answered with our own certificates.",
     "root.added": "A certification authority is trusted from now on, by the community or for one partner.",
     "root.removed": "A certification authority is trusted no more; what was accepted stays in use.",
+    "root.revocations-added": "A newer revocation list of a trusted certification authority was brought in.",
     # documents, receipts, files
     "document.queued": "A document was handed in for a partner.",
     "document.requeued": "A person had a document sent again.",

@@ -26,6 +26,7 @@ from counterseal.domain.offer import (
     OfferRejected,
 )
 from counterseal.domain.people import Actor, Permission
+from counterseal.domain.revocation import decide_revocation
 from counterseal.domain.trust import (
     Accept,
     Envelope,
@@ -37,9 +38,10 @@ from counterseal.domain.trust import (
     Wait,
     WaitsFor,
 )
+from counterseal.domain.trusted_root import anchors_for
 from counterseal.domain.usage import BY_PROTOCOL, AssignmentState, Protocol, Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import addresses, documents, roots
+from counterseal.engine import addresses, documents
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.translate import cem as translate
@@ -73,7 +75,11 @@ def input_for(
 ) -> Input:
     """Everything that the policies look at."""
     community_id = around.community.id
-    anchors = roots.anchors(reader, community_id, around.partner.id)
+    trusted = reader.trusted_roots(community_id)
+    anchors = anchors_for(trusted, around.partner.id)
+    revocation = (
+        decide_revocation(offered.certificate, trusted, around.partner.id, now) if offered.certificate else None
+    )
     history = reader.assignments(
         community_id=community_id, states={AssignmentState.RETIRED, AssignmentState.REVOKED}, side=Side.THEIRS
     )
@@ -95,8 +101,8 @@ def input_for(
         trusted_roots=anchors.roots,
         listed_issuers=anchors.issuers,
         named_old=named_old(reader, around, offer),
-        revocation=Revocation.UNKNOWN,
-        revocation_configured=False,
+        revocation=revocation or Revocation.UNKNOWN,
+        revocation_configured=revocation is not None,
         respond_by=offer.respond_by,
         now=now,
     )

@@ -1,11 +1,14 @@
 """The certification authorities that a community trusts: added, listed, taken out again."""
 
+from dataclasses import replace
+
 from counterseal.domain.audit import AuditEvent
 from counterseal.domain.people import Actor, Permission
 from counterseal.domain.root_role import RootRole
-from counterseal.domain.trusted_root import Anchors, TrustedRoot, anchors_for
+from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.engine.ports import Conflict, NotFound, Ports, Reader, Writer
 from counterseal.engine.translate.certificates import read_authorities
+from counterseal.kernel.crl import RevocationList
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.ids import CommunityId, PartnerId, TrustedRootId
 from counterseal.kernel.x509 import Certificate
@@ -15,11 +18,6 @@ class RootRefused(CallerFault):
     """The certificate cannot vouch for others; the sentence says why."""
 
     code = "roots.refused"
-
-
-def anchors(reader: Reader, community_id: CommunityId, partner_id: PartnerId) -> Anchors:
-    """What the community trusts for this partner."""
-    return anchors_for(reader.trusted_roots(community_id), partner_id)
 
 
 def add(
@@ -100,6 +98,30 @@ def remove(ports: Ports, actor: Actor, community_id: CommunityId, root_id: Trust
     return root
 
 
+def add_revocation_list(ports: Ports, actor: Actor, community_id: CommunityId, *, content: bytes) -> list[TrustedRoot]:
+    """Decisions from now on look at this list; the trusted CAs whose it is. An older one than is here changes nothing. Raises
+    ``UnreadableList``, ``RootRefused`` where no trusted CA made it."""
+    actor.require(Permission.CERTIFICATES)
+    brought = RevocationList.parse(content)
+    if brought.issued_at > ports.clock.now():
+        raise RootRefused(f"the list is of {brought.issued_at:%d %B %Y %H:%M} UTC, which has not come yet")
+    with ports.store.write() as writer:
+        makers = [t for t in writer.trusted_roots(community_id) if brought.issued_by(t.certificate)]
+        if not makers:
+            raise RootRefused("no CA that is trusted here has made this list; add the CA first")
+        newer = [
+            replace(t, revocation_list=brought)
+            for t in makers
+            if t.revocation_list is None or t.revocation_list.issued_at < brought.issued_at
+        ]
+        if not newer:
+            raise Conflict("the list that is here is as new or newer")
+        for root in newer:
+            writer.put(root)
+            writer.record(_event(ports, actor, root, "root.revocations-added"))
+    return newer
+
+
 def _event(ports: Ports, actor: Actor, root: TrustedRoot, event: str) -> AuditEvent:
     return AuditEvent(
         at=ports.clock.now(),
@@ -111,5 +133,6 @@ def _event(ports: Ports, actor: Actor, root: TrustedRoot, event: str) -> AuditEv
             "role": root.role.value,
             "partner": root.partner_id or "",
             "subject": root.certificate.subject[:500],
+            "revocations": root.revocation_list.issued_at.isoformat() if root.revocation_list else "",
         },
     )

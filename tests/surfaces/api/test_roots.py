@@ -9,7 +9,7 @@ import pytest
 from counterseal.domain.people import Permission
 from counterseal.engine import configuration
 from counterseal.engine.ports import Ports
-from tests.builders import mint_ca, rsa_key
+from tests.builders import a_revocation_list, mint_ca, rsa_key
 from tests.configurations import FULL, OURS, sources
 from tests.gateway import ADMINISTRATOR, open_gateway
 from tests.surfaces.api.client import Caller
@@ -54,3 +54,15 @@ def test_what_cannot_vouch_for_others_is_refused(call: Caller) -> None:
     problem(call("POST", ROOTS, token=token, json={"content": "aGVsbG8="}), 422, "certificates.unreadable")
     order = {"content": CA.certificate.pem, "partner": "nobody"}
     problem(call("POST", ROOTS, token=token, json=order), 404, "store.not-found")
+
+
+def test_a_revocation_list_belongs_to_its_ca(call: Caller) -> None:
+    token = call.token(Permission.CERTIFICATES)
+    call("POST", ROOTS, token=token, json={"content": CA.certificate.pem})
+    content = base64.b64encode(a_revocation_list(CA, 7).der).decode()
+    (changed,) = call("POST", f"{ROOTS}/revocations", token=token, json={"content": content}).json()
+    assert changed["fingerprint"] == CA.certificate.fingerprint
+    assert changed["revocations_at"]
+    problem(call("POST", f"{ROOTS}/revocations", token=token, json={"content": content}), 409, "store.conflict")
+    code = "x509.unreadable-revocation-list"
+    problem(call("POST", f"{ROOTS}/revocations", token=token, json={"content": "aGVsbG8="}), 422, code)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from counterseal.surfaces.cli.exit_codes import Exit
-from tests.builders import mint_ca, rsa_key
+from tests.builders import a_revocation_list, mint_ca, rsa_key
 from tests.configurations import OURS
 from tests.surfaces.cli.terminal import Terminal
 
@@ -28,3 +28,15 @@ def test_an_end_entity_is_no_root(full: Terminal, tmp_path: Path) -> None:
     answer = full("root", "add", str(file))
     assert answer.status == Exit.UNREADABLE
     assert "no CA certificate" in answer.err
+
+
+def test_a_revocation_list_is_brought_in(full: Terminal, tmp_path: Path) -> None:
+    root, crl = tmp_path / "root.pem", tmp_path / "root.crl"
+    root.write_text(CA.certificate.pem, encoding="ascii")
+    crl.write_bytes(a_revocation_list(CA, 7).der)
+    assert full("root", "revocations", str(crl)).status == Exit.UNREADABLE, "its CA is not trusted"
+    assert full("root", "add", str(root)).status == 0
+    (changed,) = full("root", "revocations", str(crl), "--json").json()
+    assert changed["revocations_at"]
+    assert full("root", "revocations", str(crl)).status == Exit.CONFLICT
+    assert full("root", "revocations", str(root)).status == Exit.UNREADABLE

@@ -35,6 +35,7 @@ from counterseal.domain.trusted_root import TrustedRoot
 from counterseal.domain.unfinished import OwedReceipt, RestartPosition
 from counterseal.domain.work import Work
 from counterseal.kernel.clock import utc
+from counterseal.kernel.crl import RevocationList
 from counterseal.kernel.x509 import Certificate
 
 Value = TypeVar("Value")
@@ -103,6 +104,8 @@ def _converters(hint: Any) -> tuple[Convert, Convert]:
         return str, functools.lru_cache(maxsize=64)(kind)
     if kind is Certificate:
         return (lambda certificate: certificate.der), _parse
+    if kind is RevocationList:
+        return (lambda found: found.der), RevocationList.parse
     if kind == tuple[Certificate, ...]:
         return _chain_text, _chain
     adapter: TypeAdapter[Any] = TypeAdapter(kind)

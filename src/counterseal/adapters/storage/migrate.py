@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 from counterseal.adapters.storage.schema import SCHEMA
 from counterseal.engine.ports import StoreUnavailable
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 _SCRIPTS: Final = "counterseal.adapters.storage:migrations"
 _VERSION: Final = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 

@@ -110,6 +110,7 @@ trusted_roots = Table(
     words("partner_id", null=True),
     words("added_by"),
     at("added_at"),
+    octets("revocation_list", null=True),
     UniqueConstraint("id"),
     Index(None, "community_id"),
 )

@@ -22,6 +22,8 @@ class RootRecord:
     """Slug; empty: for all partners of the community."""
     added_by: str
     added_at: datetime
+    revocations_at: datetime | None
+    """Of when its revocation list is; null: there is none."""
 
 
 def roots(reader: Reader, of: Community) -> list[RootRecord]:
@@ -43,6 +45,7 @@ def records(reader: Reader, of: Community, found: Iterable[TrustedRoot]) -> list
             partner=slugs.get(root.partner_id, "") if root.partner_id else "",
             added_by=root.added_by,
             added_at=root.added_at,
+            revocations_at=root.revocation_list.issued_at if root.revocation_list is not None else None,
         )
         for root in found
     ]

@@ -107,6 +107,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "oftp2.call-failed": HTTPStatus.BAD_GATEWAY,
     "backend.unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "x509.malformed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "x509.unreadable-revocation-list": HTTPStatus.UNPROCESSABLE_ENTITY,
     "blobs.closed": HTTPStatus.INTERNAL_SERVER_ERROR,
     "engine.field-errors": HTTPStatus.UNPROCESSABLE_ENTITY,
     "documents.not-sendable": HTTPStatus.CONFLICT,

@@ -62,6 +62,7 @@ STATUS: Final[Mapping[str, Exit]] = {
     "oftp2.call-failed": Exit.UNREACHABLE,
     "backend.unavailable": Exit.UNAVAILABLE,
     "x509.malformed": Exit.UNREADABLE,
+    "x509.unreadable-revocation-list": Exit.UNREADABLE,
     "blobs.closed": Exit.UNEXPECTED,
     "engine.field-errors": Exit.REFUSED,
     "documents.not-sendable": Exit.CONFLICT,

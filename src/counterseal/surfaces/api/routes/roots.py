@@ -20,6 +20,7 @@ from counterseal.surfaces.api.routing import ScopedRoute, actor_of, needs, ports
 router: Final = APIRouter(route_class=ScopedRoute, tags=["trusted roots"])
 
 MAXIMUM_FILE: Final = 1_400_000
+MAXIMUM_LIST: Final = 7_500_000
 RootName = Annotated[str, Path(description="Id, or fingerprint (its first 8 digits or more).")]
 
 
@@ -33,6 +34,14 @@ class NewRoots(BaseModel):
         RootRole, Field(description="root: chains may end here; issuer: on the list of issuers for SCX.")
     ] = RootRole.ROOT
     partner: Annotated[str, Field(max_length=100, description="Slug; empty: for all partners.")] = ""
+
+
+class NewRevocationList(BaseModel):
+    """The revocation list of a CA that is trusted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: Annotated[str, Field(max_length=MAXIMUM_LIST, description="PEM as text, or PEM or DER in Base64.")]
 
 
 @router.get("/communities/{community}/roots", summary="List trusted CAs")
@@ -55,6 +64,19 @@ def add(request: Request, community: CommunityName, body: NewRoots) -> list[Root
     added = roots.add(ports, actor_of(request), of.id, content=content, role=body.role, partner_id=partner_id)
     with ports.store.read() as reader:
         return views.records(reader, of, added)
+
+
+@router.post("/communities/{community}/roots/revocations", summary="Bring in a revocation list", status_code=201)
+@needs(Permission.CERTIFICATES)
+def add_revocation_list(request: Request, community: CommunityName, body: NewRevocationList) -> list[RootRecord]:
+    """The trusted CAs whose list it is; certificates that it names are refused from now on."""
+    ports = ports_of(request)
+    with ports.store.read() as reader:
+        of = records.community_named(reader, community)
+    content = body.content.encode() if "-----BEGIN" in body.content else _decoded(body.content)
+    changed = roots.add_revocation_list(ports, actor_of(request), of.id, content=content)
+    with ports.store.read() as reader:
+        return views.records(reader, of, changed)
 
 
 @router.delete("/communities/{community}/roots/{root}", summary="Trust a CA no more")

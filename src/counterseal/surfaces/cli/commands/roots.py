@@ -18,6 +18,7 @@ _COLUMNS: Final[list[Column]] = [
     ("partner", "partner"),
     ("subject", "subject"),
     ("not_after", "ends"),
+    ("revocations_at", "revocations of"),
     ("fingerprint", "fingerprint"),
 ]
 
@@ -55,6 +56,28 @@ def add(
         added = roots.add(ports, local_actor(), of.id, content=content, role=role, partner_id=partner_id)
         with ports.store.read() as reader:
             found = views.records(reader, of, added)
+    print_list(found, _COLUMNS, as_json=session.as_json, nothing="nothing was added")
+
+
+@root.command("revocations")
+def revocations(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A complete revocation list in DER or PEM.")],
+    community: CommunityOption = "",
+) -> None:
+    """Bring in the revocation list of a trusted CA; repeat it with each new one. One older than 15 days says nothing."""
+    from counterseal.engine import roots
+    from counterseal.engine.views import records
+    from counterseal.engine.views import roots as views
+    from counterseal.kernel.crl import MAX_OCTETS
+
+    content = read_file(file, most=MAX_OCTETS)
+    with opened(context) as (session, ports):
+        with ports.store.read() as reader:
+            of = records.community_named(reader, community)
+        changed = roots.add_revocation_list(ports, local_actor(), of.id, content=content)
+        with ports.store.read() as reader:
+            found = views.records(reader, of, changed)
     print_list(found, _COLUMNS, as_json=session.as_json, nothing="nothing was added")
 
 
