@@ -23,6 +23,8 @@ class ReceiptDial(StrEnum):
     """HTTP 200 without a receipt (as2-peers P-29)."""
     BUSY = "busy"
     """HTTP 503."""
+    SERVER_ERROR = "server error"
+    """HTTP 500, as some products answer a name that they do not know (as2-peers P-25)."""
     UNKNOWN_SENDER = "unknown sender"
     """HTTP 403."""
 

@@ -35,7 +35,12 @@ class Partner(Speaker):
             return _plain(200, "thank you")
         heard = self.open(headers, body)
         self.heard.append(heard)
-        plain = {ReceiptDial.SILENT: 200, ReceiptDial.BUSY: 503, ReceiptDial.UNKNOWN_SENDER: 403}
+        plain = {
+            ReceiptDial.SILENT: 200,
+            ReceiptDial.BUSY: 503,
+            ReceiptDial.SERVER_ERROR: 500,
+            ReceiptDial.UNKNOWN_SENDER: 403,
+        }
         if self.dials.receipt in plain:
             return _plain(plain[self.dials.receipt], "")
         follow = self._answers(heard)

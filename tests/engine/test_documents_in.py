@@ -70,6 +70,7 @@ def test_the_same_message_again_gets_the_stored_receipt_and_changes_nothing(worl
 
 
 def test_the_same_message_id_with_other_content_is_refused_and_the_first_stays(world: World) -> None:
+    """P-26: OpenAS2 repeats a Message-ID for another document where file names repeat."""
     wire = world.bravo.document(ORDERS)
     world.give(wire)
 

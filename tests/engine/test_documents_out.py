@@ -161,6 +161,22 @@ def test_only_a_passing_status_is_tried_again(world: World, dial: ReceiptDial, t
     assert len(world.to_bravo()) == tries
 
 
+@pytest.mark.parametrize(
+    ("dial", "hint"), [(ReceiptDial.SERVER_ERROR, True), (ReceiptDial.SILENT, True), (ReceiptDial.BUSY, False)]
+)
+def test_an_answer_for_strangers_is_shown_as_one(world: World, dial: ReceiptDial, *, hint: bool) -> None:
+    """P-25: OpenAS2 answers a name that it does not know with HTTP 500; P-29: phase2 with 200 and nothing."""
+    world.dial(receipt=dial)
+    sent = world.alpha.send()
+    world.work()
+    for pause in RETRIES:
+        world.pass_time(pause)
+
+    document = world.alpha.document(sent.id)
+    assert document.state is DocumentState.FAILED
+    assert ("do not know our AS2 name" in document.reason) is hint
+
+
 def test_a_partner_that_comes_back_gets_the_document_once_more_and_has_it_once(pair: Pair) -> None:
     """The answer was lost, the message not: the repetition is answered with the stored receipt (P-14, P-24)."""
     pair.wire.lost.add(BRAVO_URL)

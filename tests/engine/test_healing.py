@@ -47,6 +47,7 @@ def codes(world: World, document_id: object) -> list[str]:
 
 @pytest.mark.parametrize("mode", [ReceiptMode.SYNC, ReceiptMode.ASYNC])
 def test_a_signed_proof_puts_the_partner_back_and_the_document_arrives(changed: World, mode: ReceiptMode) -> None:
+    """P-20: a partner's Accepted may mean no more than that the certificate lies there."""
     changed.alpha.change_terms(receipt=mode)
 
     sent = changed.alpha.send()

@@ -120,7 +120,7 @@ def test_reason_with_an_acceptance_is_dropped() -> None:
 
 @pytest.mark.parametrize("offset", ["+05:30", "-03:30", "+00:00", "-05:00", "+14:00", "+12:45"])
 def test_dates_have_25_characters_and_their_own_offset(offset: str) -> None:
-    """CEM-20: half-hour zones too."""
+    """CEM-20: half-hour zones too. P-17: never ``Z``, which one product cannot read."""
     written = f"2026-03-01T09:15:00{offset}"
     time = WireTime.of(datetime.fromisoformat(written))
     assert date_text(time) == written

@@ -53,6 +53,11 @@ _SECONDS: Final = re.compile(r"[0-9]{1,6}")
 RETRIED_STATUSES: Final = frozenset({408, 425, 429, *range(500, 600)})
 """as2-bis.md BIS-9; 429 asks for it by its meaning. Every other 4xx will not change by repetition."""
 
+_STRANGER: Final = (
+    " Some products answer so when they do not know our AS2 name: ask the partner how we are entered there."
+)
+"""As2-peers P-25 and P-29: neither OpenAS2 nor phase2 sends a receipt to a stranger."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -298,7 +303,7 @@ def _without_receipt(answer: PostAnswer, around: Relationship) -> DocumentEvent:
     said = " ".join(answer.body[:300].decode("utf-8", "replace").split())
     words = f" It says: {said}" if said and said.isprintable() else ""
     if not 200 <= answer.status < 300:
-        reason = f"The partner answered HTTP {answer.status}.{words}"
+        reason = f"The partner answered HTTP {answer.status}.{words}{_STRANGER if answer.status == 500 else ''}"
         return AttemptFailed(reason) if answer.status in RETRIED_STATUSES else GaveUp(reason)
     match around.agreement.as2.receipt:
         case terms_.ReceiptMode.NONE:
@@ -308,7 +313,7 @@ def _without_receipt(answer: PostAnswer, around: Relationship) -> DocumentEvent:
         case _:
             # as2-peers P-29: an asked-for receipt that is absent is no success.
             return AttemptFailed(
-                f"The partner answered HTTP {answer.status} without the receipt that was asked for.{words}"
+                f"The partner answered HTTP {answer.status} without the receipt that was asked for.{words}{_STRANGER}"
             )
 
 
