@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from counterseal.domain.agreement import Agreement
 from counterseal.domain.channel import Channel, SCXType
 from counterseal.domain.community import CommunityRules
 from counterseal.domain.policies import CERTIFICATE_CHAIN, ENVELOPE_CHAIN, RELATION_CHAIN, Envelope, Input, Revocation
@@ -79,6 +80,12 @@ TLS_SERVER_ONLY = bravo(extended_key_usage=[SERVER_AUTH])
 CURRENT_CLIENT = a_certificate("Bravo Bows", key=rsa_key(1), extended_key_usage=[CLIENT_AUTH], serial=3)
 MUST_SIGN = with_terms(AS2_AGREEMENT, require_signed=True)
 FIRST = with_terms(OFTP2_AGREEMENT, first_exchange=True)
+
+
+def announcing(subject: str) -> Agreement:
+    return with_terms(OFTP2_AGREEMENT, first_exchange=True, announced=(f"{subject}, O=Test |",))
+
+
 BROKEN = replace(ISSUED, der=ISSUED.der[:-1] + bytes([ISSUED.der[-1] ^ 1]))
 BROKEN_SELF = replace(RENEWAL, der=RENEWAL.der[:-1] + bytes([RENEWAL.der[-1] ^ 1]))
 EXPIRED_CA = mint_ca("Old CA", key=rsa_key(93), issuer=ROOT, expires_in=-DAY, starts_in=-2 * DAY)
@@ -466,6 +473,32 @@ CASES: list[tuple[str, str, Make, Severity | None]] = [
         None,
     ),
     ("scx.tls-begins", "files alone are not", an_scx_case, None),
+    (
+        "chain.trusted",
+        "SCX-22: the first one with an announced identity holds",
+        lambda: an_scx_case(
+            SCXType.REQUEST, certificate=NEWCOMER, assignments=(), agreement=announcing("CN=Somebody Else")
+        ),
+        OK,
+    ),
+    (
+        "scx.match",
+        "SCX-22: another one than was announced refuses",
+        lambda: an_scx_case(SCXType.REQUEST, certificate=NEWCOMER, assignments=(), agreement=announcing("CN=Nobody")),
+        REFUSAL,
+    ),
+    (
+        "scx.match",
+        "SCX-22: also with a trusted chain",
+        lambda: an_scx_case(
+            SCXType.REQUEST,
+            certificate=ISSUED,
+            chain=(INTERMEDIATE.certificate,),
+            assignments=(),
+            agreement=announcing("CN=Nobody"),
+        ),
+        REFUSAL,
+    ),
     (
         "scx.tls-begins",
         "CEM says itself what it is for",

@@ -10,7 +10,7 @@ from counterseal.engine import configuration
 from counterseal.engine.configuration import ConfigurationRefused
 from counterseal.engine.ports import Ports, Window
 from tests.builders import mint, mint_ca, rsa_key
-from tests.configurations import SMALL, GivenSources
+from tests.configurations import FULL, SMALL, GivenSources, sources
 from tests.gateway import ADMINISTRATOR, open_gateway
 
 CA = mint_ca("Odette Root", key=rsa_key(90))
@@ -81,3 +81,19 @@ def test_what_is_no_root_is_an_error_with_its_line_and_nothing_is_stored(ports: 
         apply(ports, TEXT.replace("file: issuer.pem", wrong))
     with ports.store.read() as reader:
         assert reader.find_community("alpha") is None
+
+
+def test_announced_identities_are_applied_exported_and_checked(ports: Ports) -> None:
+    """SCX-22."""
+    line = "CN=Bravo, O=Bravo Bows | CN=Odette CA | digitalSignature clientAuth"
+    text = FULL.replace("poll_every: 15m", f'first_exchange: true\n              announced: ["{line}"]')
+    files = sources()
+
+    def take(written: str) -> configuration.Changes:
+        return configuration.apply(ports, ADMINISTRATOR, configuration.read(ports, written.encode(), sources=files))
+
+    take(text)
+    assert line in configuration.export(ports, ADMINISTRATOR, community="")
+    assert take(text).changes == ()
+    with pytest.raises(ConfigurationRefused, match="announced"):
+        take(text.replace("clientAuth", "king"))

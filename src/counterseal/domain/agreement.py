@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from counterseal.domain.announced import UnreadableIdentity, read_announced
 from counterseal.domain.community import CommunityRules, CutoverRule, HandlingMode
 from counterseal.domain.usage import Protocol
 from counterseal.domain.virtual_file import check_name
@@ -199,6 +200,8 @@ class OFTP2Terms:
     strict: bool = False
     first_exchange: bool = False
     """An SCX Request may start the relationship (product.md section 2)."""
+    announced: tuple[str, ...] = ()
+    """Identities that the partner announced for its first exchange (``announced.read_announced``); empty: any may begin it."""
     answer_all_usages: bool = False
     """A Request is answered with the receipt and session certificates too."""
     scx_rule: str = "unknown"
@@ -217,6 +220,11 @@ class OFTP2Terms:
             )
         if self.dataset_name:
             check_name(self.dataset_name)
+        try:
+            for line in self.announced:
+                read_announced(line)
+        except UnreadableIdentity as fault:
+            raise InvalidAgreement(f"announced: {fault.detail}") from fault
         if not 1 <= self.cipher_suite <= 6:
             raise InvalidAgreement(f"cipher suite {self.cipher_suite:02d} is not one of 01 to 06")
 

@@ -24,7 +24,7 @@ from counterseal.domain.policies import (
     Revocation,
 )
 from counterseal.domain.policies.matching import match_scx
-from counterseal.domain.policies.relation import already_accepted, trusted_path
+from counterseal.domain.policies.relation import already_accepted, trusted_path, was_announced
 from counterseal.domain.policies.renewal import is_renewal, renewed
 from counterseal.kernel.finding import Finding, Severity, Verdict
 from counterseal.kernel.ids import Fingerprint
@@ -45,6 +45,8 @@ class Evaluation:
     """It renews one in every usage that it is offered for, and is offered for nothing more."""
     trusted: bool
     """It chains to a trusted root."""
+    announced: bool
+    """SCX: the first exchange, with an identity that was entered beforehand."""
     known: bool
     """Accepted already for all of its usages (cem.md row 19)."""
     authentic: bool
@@ -63,6 +65,7 @@ def evaluate(case: Input) -> Evaluation:
             renews=(),
             renewal=False,
             trusted=False,
+            announced=False,
             known=False,
             authentic=_authentic(findings),
             begins_at=None,
@@ -73,6 +76,7 @@ def evaluate(case: Input) -> Evaluation:
         renews=_followed(case),
         renewal=is_renewal(case),
         trusted=trusted_path(case) is not None,
+        announced=case.channel is Channel.SCX and was_announced(case),
         known=already_accepted(case),
         authentic=_authentic(findings),
         begins_at=case.offered.not_before if case.now < case.offered.not_before else None,
@@ -150,6 +154,8 @@ def _decide_automatic(mode: HandlingMode, evaluation: Evaluation) -> Accept | Wa
         because = "It renews one in use: subject, issuer and usages are equal."
     elif mode is HandlingMode.AUTOMATIC and evaluation.trusted:
         because = "Its chain ends at a trusted root."
+    elif mode is HandlingMode.AUTOMATIC and evaluation.announced:
+        because = "It is the one that was announced for the first exchange."
     elif mode is HandlingMode.AUTOMATIC:
         return Wait(waits_for=WaitsFor.PERSON, because="It neither renews one in use nor chains to a trusted root.")
     else:

@@ -231,3 +231,20 @@ def test_the_name_of_the_old_one_alone_brings_no_other_subject_into_use(
         by_rule = trusted and mode is HandlingMode.AUTOMATIC
         assert receipts(bravo, sent) == (["EERP"] if by_rule else [])
         assert offer_of(alpha)[1].replaces == (old.fingerprint,)
+
+
+@pytest.mark.parametrize(
+    ("announced", "outcome"),
+    [("CN=Bravo Limited, O=Test | CN=Odette CA, O=Test", "EERP"), ("CN=Bravo Limited, O=Test | CN=Other CA", "NERP")],
+)
+def test_an_identity_entered_beforehand_begins_the_relationship_and_no_other(
+    tmp_path: Path, announced: str, outcome: str
+) -> None:
+    """SCX-22: without any root; a mismatch is NERP."""
+    terms = {"secure_authentication": False, "first_exchange": True, "announced": (announced,)}
+    with alpha_and_bravo(tmp_path, **terms) as (alpha, bravo):
+        automatic(alpha)
+        nothing_in_use(alpha)
+        sent = call_for(alpha, bravo, ISSUED.der, SCXType.REQUEST)
+        assert receipts(bravo, sent)[0].startswith(outcome)
+        assert (Usage.FILE_SIGN in in_use(alpha)) == (outcome == "EERP")

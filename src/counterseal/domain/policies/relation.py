@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from counterseal.domain.announced import read_announced
 from counterseal.domain.channel import Channel, SCXType
 from counterseal.domain.policies.model import Input, Policy, Result, Revocation, day, note, passed, refusal, warning
 from counterseal.domain.policies.path import path_to_root
@@ -42,6 +43,8 @@ def _chain(case: Input) -> Result | None:
     path = trusted_path(case)
     if path is not None:
         return passed(f"It chains to the trusted root {path[-1].common_name}.")
+    if case.channel is Channel.SCX and was_announced(case):
+        return passed("Its subject and issuer are those that were announced for the first exchange.")
     first = case.channel is not Channel.SCX or may_be_first(case)
     if not certificate.self_signed:
         if not first:
@@ -76,8 +79,18 @@ def _issuer_listed(case: Input) -> Result | None:
 
 
 def may_be_first(case: Input) -> bool:
-    """An SCX Request may start a relationship where the agreement says so and nothing of theirs is in use yet (SCX-22)."""
+    """An SCX Request may start a relationship where the agreement says so, nothing of theirs is in use yet, and the certificate is
+    one that was announced, where any was (SCX-22)."""
+    return _is_first(case) and (not case.agreement.oftp2.announced or was_announced(case))
+
+
+def _is_first(case: Input) -> bool:
     return case.scx_type is SCXType.REQUEST and case.agreement.oftp2.first_exchange and not candidates(case)
+
+
+def was_announced(case: Input) -> bool:
+    """A first exchange with a certificate whose identity was entered beforehand."""
+    return _is_first(case) and any(read_announced(line).fits(case.offered) for line in case.agreement.oftp2.announced)
 
 
 def _renewal(case: Input) -> Result | None:
@@ -123,6 +136,10 @@ def _scx_match(case: Input) -> Result | None:
         return passed("It matches one of their certificates in use.")
     if case.scx_type is SCXType.REPLACE:
         return refusal("It matches no certificate of yours in use, so there is nothing to replace. Send it as Deliver.")
+    if _is_first(case) and not may_be_first(case):
+        return refusal(
+            "It is none of the certificates that were announced for the first exchange. Compare subject and issuer."
+        )
     if may_be_first(case):
         return note("Nothing of theirs is in use yet: a first exchange.")
     if trusted_path(case) is not None:

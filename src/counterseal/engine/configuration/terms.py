@@ -283,6 +283,11 @@ OFTP2: Final = Block(
         Field(name="strict", kind=Flag(), text="No leniencies.", default="false"),
         Field(name="first_exchange", kind=Flag(), text="An SCX Request may start the relationship.", default="false"),
         Field(
+            name="announced",
+            kind=Many(of=Text(expected="SUBJECT | ISSUER | FLAGS", lowest=3, highest=1000)),
+            text="Identities announced for the first exchange; a Request with another certificate is rejected. Flags: digitalSignature, keyEncipherment, clientAuth, serverAuth. Absent: any may begin it.",
+        ),
+        Field(
             name="answer_all_usages",
             kind=Flag(),
             text="A Request is answered with receipt and session certificates too.",

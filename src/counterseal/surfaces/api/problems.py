@@ -80,6 +80,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "api.unexpected": HTTPStatus.INTERNAL_SERVER_ERROR,
     "kernel.invalid-instant": HTTPStatus.UNPROCESSABLE_ENTITY,
     "domain.invalid-agreement": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "domain.unreadable-identity": HTTPStatus.UNPROCESSABLE_ENTITY,
     "domain.invalid-virtual-file": HTTPStatus.UNPROCESSABLE_ENTITY,
     "domain.invalid-transition": HTTPStatus.CONFLICT,
     "people.not-allowed": HTTPStatus.FORBIDDEN,

@@ -32,6 +32,7 @@ class Exit(IntEnum):
 STATUS: Final[Mapping[str, Exit]] = {
     "kernel.invalid-instant": Exit.REFUSED,
     "domain.invalid-agreement": Exit.REFUSED,
+    "domain.unreadable-identity": Exit.REFUSED,
     "domain.invalid-virtual-file": Exit.REFUSED,
     "domain.invalid-transition": Exit.CONFLICT,
     "people.not-allowed": Exit.NOT_ALLOWED,
