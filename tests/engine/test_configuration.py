@@ -334,6 +334,8 @@ REFUSED: dict[str, tuple[str | bytes, int | None, str, str, str]] = {
     "a block for a list": (HEAD + "    stations: {a: b}\n", 5, "communities[0].stations", "a list of blocks (station)", "a block of fields"),
     "text for a block": (HEAD + "    rules: strict\n", 5, "communities[0].rules", "a block of fields (rules)", "'strict'"),
     "a protocol": (HEAD + STATIONS.replace("as2", "x25"), 6, "communities[0].stations[0].protocol", "one of as2, oftp2", "'x25'"),
+    "a station that is no Odette code": (HEAD + STATIONS.replace("as2", "oftp2").replace("ALPHA", "alpha_"), 6, "stations[0].identity", "an Odette code", "'alpha_'"),
+    "a partner that is no Odette code": (AGREED.replace("partner_identity: B", "partner_identity: b") + "            oftp2: {host: b, ssid_code: O1}\n", 12, "agreements[0].partner_identity", "an Odette code", "'b"),
     "a station twice": (HEAD + STATIONS + STATIONS.split("\n")[1] + "\n", 7, "communities[0].stations[1]", "each station once", "first in line 6"),
     "neither as2 nor oftp2": (AGREED, 11, "partners[0].agreements[0]", "exactly one of as2, oftp2", "none of them"),
     "both": (AGREED + "            as2: {url: 'http://b/'}\n            oftp2: {host: b, ssid_code: O1}\n", 11, "agreements[0]", "exactly one of as2, oftp2", "both as2 and oftp2"),

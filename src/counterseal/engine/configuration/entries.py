@@ -11,7 +11,7 @@ from counterseal.domain.agreement import AS2Terms, ExchangeTerms, InvalidAgreeme
 from counterseal.domain.community import CommunityRules
 from counterseal.domain.root_role import RootRole
 from counterseal.domain.usage import BY_PROTOCOL, Protocol, Side, Usage
-from counterseal.engine.configuration.kinds import Block
+from counterseal.engine.configuration.kinds import Block, expectation
 from counterseal.engine.configuration.model import (
     AgreementEntry,
     AssignmentEntry,
@@ -27,7 +27,8 @@ from counterseal.engine.configuration.model import (
     StationEntry,
 )
 from counterseal.engine.configuration.schema import FILE
-from counterseal.engine.configuration.text import Errors, Fields, read_fields
+from counterseal.engine.configuration.text import Errors, Fields, read_fields, read_scalar
+from counterseal.engine.configuration.texts import ODETTE_CODE
 from counterseal.engine.ports import CertificateForm, UnreadableKeyFile, Vault, WrongPassword
 from counterseal.engine.translate.certificates import UnreadableCertificate, read_certificates
 from counterseal.kernel.clock import InvalidInstant, zone
@@ -115,7 +116,7 @@ class _Reading:
             certificates=self._certificates(fields),
             default_certificates=_by_usage(defaults, Side.OURS) if defaults else (),
             trusted_roots=self._roots(fields),
-            stations=tuple(_station(s) for s in fields.blocks("stations")),
+            stations=tuple(self._station(s) for s in fields.blocks("stations")),
             partners=tuple(self._partner(p) for p in fields.blocks("partners")),
         )
 
@@ -154,13 +155,32 @@ class _Reading:
             place=fields.place,
             protocol=protocol,
             station=fields.text("station"),
-            partner_identity=fields.text("partner_identity"),
+            partner_identity=self._identity(fields, "partner_identity", protocol),
             active=fields.get("active", bool, default=True),
             terms=terms,
             secrets=secrets,
             exchange=_built(ExchangeTerms, _terms_of(exchange.block, exchange)) if exchange else ExchangeTerms(),
             assignments=self._assignments(fields, protocol),
         )
+
+    def _station(self, fields: Fields) -> StationEntry:
+        protocol = fields.need("protocol", Protocol)
+        return StationEntry(
+            place=fields.place,
+            protocol=protocol,
+            identity=self._identity(fields, "identity", protocol),
+            name=fields.text("name"),
+            url=fields.text("url"),
+            email=fields.text("email"),
+            enabled=fields.get("enabled", bool, default=True),
+        )
+
+    def _identity(self, fields: Fields, name: str, protocol: Protocol) -> str:
+        """That of OFTP2 is an Odette code; AS2 names may be nearly anything."""
+        text = fields.text(name)
+        if protocol is Protocol.OFTP2 and text and read_scalar(ODETTE_CODE, text) is None:
+            self._errors.add(_at(fields, name), expectation(ODETTE_CODE), repr(text))
+        return text
 
     def _assignments(self, fields: Fields, protocol: Protocol) -> tuple[AssignmentEntry, ...]:
         written = fields.fields("assignments")
@@ -275,18 +295,6 @@ class _Reading:
             self._errors.add(fields.place, f"a secret for {name}", came)
             return ""
         return fields.text("value")
-
-
-def _station(fields: Fields) -> StationEntry:
-    return StationEntry(
-        place=fields.place,
-        protocol=fields.need("protocol", Protocol),
-        identity=fields.text("identity"),
-        name=fields.text("name"),
-        url=fields.text("url"),
-        email=fields.text("email"),
-        enabled=fields.get("enabled", bool, default=True),
-    )
 
 
 def _by_usage(fields: Fields, side: Side) -> tuple[AssignmentEntry, ...]:
