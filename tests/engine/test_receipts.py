@@ -1,11 +1,13 @@
 """Asynchronous receipts, out and in: where ours may go, and what theirs may change."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
-from counterseal.domain.agreement import ReceiptMode
+from counterseal.domain.agreement import Compression, ReceiptMode
 from counterseal.domain.document import DocumentState
+from counterseal.kernel.keys import Digest
 from counterseal.protocols import as2
 from counterseal_sim import ReceiptDial, Wire
 from tests.builders import rsa_key
@@ -32,6 +34,32 @@ def step(world: World) -> None:
     """The gateway works; what the partner posts stays with the test."""
     while world.alpha.work_once():
         pass
+
+
+# theirs
+
+
+@pytest.mark.parametrize("uncompressed", [True, False])
+def test_the_mic_of_what_was_not_yet_compressed_is_taken_with_a_finding(later: World, *, uncompressed: bool) -> None:
+    """as2-lib answers so where RFC 5402 4 has the MIC of the signed part."""
+    later.alpha.change_terms(compress=Compression.BEFORE_SIGNING)
+    sent = later.alpha.send()
+    step(later)
+    later.later = []
+    message = later.alpha.messages(sent.id)[0]
+    inner = (
+        b"Content-Type: application/edifact\r\nContent-Disposition: attachment; filename=orders.edi\r\n"
+        b"Content-Transfer-Encoding: binary\r\n\r\n" + ORDERS
+    )
+    octets = hashlib.sha256(inner if uncompressed else inner + b" ").digest()
+
+    later.give(later.bravo.receipt(message.wire_id, mic=as2.MIC(digest=Digest.SHA256, octets=octets)))
+
+    document = later.alpha.document(sent.id)
+    assert document.state is (DocumentState.DELIVERED if uncompressed else DocumentState.DELIVERED_DIFFERENT)
+    (receipt,) = later.alpha.receipts(sent.id)
+    codes = [finding.code for finding in receipt.findings]
+    assert codes == (["as2.tolerated.mic-uncompressed"] if uncompressed else ["receipt.not-a-success"])
 
 
 # ours

@@ -112,7 +112,7 @@ def build(ports: Ports, document: Document, around: Relationship, keys: Keys) ->
         wire=wire,
         wire_size=size,
         content_digest=document.digest,
-        mic=translate.format_mics(built.mics),
+        mic=translate.format_mics(built.mics, built.uncompressed_mics),
         signer=around.producer(Side.OURS, Usage.SIGN).fingerprint if sign else None,  # type: ignore[union-attr]
         recipient=theirs.fingerprint if encrypt and theirs else None,
         receipt_url=out.receipt_url if terms.receipt is terms_.ReceiptMode.ASYNC else "",

@@ -74,6 +74,8 @@ def judge(
     signer = _signer(opened)
     event = _event(ports, around.agreement.as2, document, sent, opened)
     findings = [*translate.findings_about(opened.leniencies, head.message_id or sent.wire_id)]
+    if _is_of_uncompressed(sent, opened):
+        findings += translate.findings_about(frozenset({as2.Leniency.MIC_UNCOMPRESSED}), sent.wire_id)
     reason = getattr(event, "reason", "")
     if reason:
         findings.append(_finding("receipt.not-a-success", sent, reason))
@@ -133,7 +135,7 @@ def _mic_difference(ports: Ports, terms: AS2Terms, sent: Message, opened: as2.Op
     """Empty when the MIC proves that they have what we sent."""
     ours = translate.parse_mics(sent.mic)
     verdict = as2.compare_mic(ours, opened.mic, envelope={})
-    if verdict is MICVerdict.EQUAL:
+    if verdict is MICVerdict.EQUAL or _is_of_uncompressed(sent, opened):
         return ""
     if verdict is MICVerdict.DIFFERENT:
         verdict = as2.compare_mic(ours, opened.mic, envelope=_envelope_digests(ports, sent, opened.mic))
@@ -155,6 +157,12 @@ def _mic_difference(ports: Ports, terms: AS2Terms, sent: Message, opened: as2.Op
             return ""
         return f"The receipt has no MIC: ours is {sent.mic}. Ask the partner whether it has the whole document."
     return f"The MIC in the receipt is another: ours is {sent.mic}, theirs {theirs}. Compare the document with the partner."
+
+
+def _is_of_uncompressed(sent: Message, opened: as2.OpenedReceipt) -> bool:
+    """Whether the MIC is that of the part before it was compressed and signed: it proves the document just as well (as2-lib)."""
+    inner = translate.parse_uncompressed_mics(sent.mic)
+    return as2.compare_mic(inner, opened.mic, envelope={}) is MICVerdict.EQUAL
 
 
 def _told_as_authenticated(terms: AS2Terms, sent: Message) -> bool:

@@ -163,9 +163,20 @@ def _wanted(out: Outgoing) -> WantedReceipt | None:
     )
 
 
-def format_mics(mics: Mapping[Digest, bytes]) -> str:
-    """How a message row keeps its MICs: ``base64, micalg; base64, micalg``."""
-    return "; ".join(as2.MIC(digest=d, octets=o).format() for d, o in mics.items())
+_UNCOMPRESSED: Final = " uncompressed"
+
+
+def format_mics(mics: Mapping[Digest, bytes], uncompressed: Mapping[Digest, bytes] | None = None) -> str:
+    """How a message row keeps its MICs: ``base64, micalg; base64, micalg``, then those of the uncompressed part."""
+    texts = [as2.MIC(digest=d, octets=o).format() for d, o in mics.items()]
+    texts += [as2.MIC(digest=d, octets=o).format() + _UNCOMPRESSED for d, o in (uncompressed or {}).items()]
+    return "; ".join(texts)
+
+
+def parse_uncompressed_mics(text: str) -> dict[Digest, bytes]:
+    """Those that are marked so; ``parse_mics`` passes over them."""
+    parts = (part.strip() for part in text.split(";"))
+    return parse_mics(";".join(p.removesuffix(_UNCOMPRESSED) for p in parts if p.endswith(_UNCOMPRESSED)))
 
 
 def parse_mics(text: str) -> dict[Digest, bytes]:

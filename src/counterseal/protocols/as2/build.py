@@ -6,7 +6,7 @@ document -> [compress] -> [sign] -> [compress] -> [encrypt] -> HTTP
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -109,6 +109,7 @@ class BuiltMessage:
     _body: Iterator[Chunk]
     _digests: Digests
     _primary: Digest
+    _uncompressed: Digests | None = None
     _state: str = field(default="fresh")
 
     def chunks(self) -> Iterator[Chunk]:
@@ -125,6 +126,13 @@ class BuiltMessage:
         if self._state != "read":
             raise IllegalEnvelope("the MIC is known when the whole message was read")
         return self._digests.values()
+
+    @property
+    def uncompressed_mics(self) -> Mapping[Digest, bytes]:
+        """Those of the part before it was compressed and signed; empty where it was not both. Interop: as2-lib answers them."""
+        if self._state != "read":
+            raise IllegalEnvelope("the MIC is known when the whole message was read")
+        return self._uncompressed.values() if self._uncompressed else {}
 
     @property
     def mic(self) -> MIC:
@@ -155,8 +163,12 @@ def build_message(entity: Entity, *, envelope: Envelope, protection: Protection,
     if protection.bare_document:
         stage = _Stage(headers=(), body=stage.body, size=stage.size)
     whole, size = _serialised(stage, bare=protection.bare_document)
+    inner = None
     if protection.sign is None:
         whole = _tapped(whole, digests)
+    elif protection.compress is Compression.BEFORE_SIGNING:
+        inner = Digests(algorithms)
+        whole = _tapped(whole, inner)
     if protection.compress is Compression.BEFORE_SIGNING or (
         protection.compress is not Compression.NONE and not protection.sign
     ):
@@ -170,7 +182,7 @@ def build_message(entity: Entity, *, envelope: Envelope, protection: Protection,
             whole, size = _serialised(stage, bare=False)
     if protection.encrypt is not None:
         stage = _encrypted(whole, size, protection.encrypt, protection=protection, entropy=entropy)
-    return _finished(stage, envelope, digests, algorithms[0])
+    return replace(_finished(stage, envelope, digests, algorithms[0]), _uncompressed=inner)
 
 
 def _unasked(envelope: Envelope) -> tuple[Digest, ...]:

@@ -30,6 +30,8 @@ class Leniency(StrEnum):
     """Compressed only: the compressed-data header stands at the start of the body (as2-peers P-6)."""
     RECEIPT_LINE_ENDS = "receipt-line-ends"
     """The signature of a receipt holds only with CRLF for its lone LFs (as2-peers P-2)."""
+    MIC_UNCOMPRESSED = "mic-uncompressed"
+    """A MIC of what was not yet compressed, where it should be that of the signed part (RFC 5402 4)."""
     RECEIPT_TYPE_UNUSUAL = "receipt-type-unusual"
     """A report without report-type, or with a machine-readable part of another type."""
     RECEIPT_FIELD_MALFORMED = "receipt-field-malformed"
