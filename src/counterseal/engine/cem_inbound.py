@@ -14,7 +14,7 @@ from counterseal.domain.document import Document
 from counterseal.domain.exchange import Accepted, Exchange
 from counterseal.domain.offer import Offer, OfferedCertificate, OfferedState
 from counterseal.domain.trust import Envelope
-from counterseal.engine import changeover, offers
+from counterseal.engine import changeover, offer_input, offers
 from counterseal.engine.ports import Ports, Writer
 from counterseal.engine.relationship import Relationship, gather, held_by
 from counterseal.engine.translate import cem as translate
@@ -83,7 +83,7 @@ def _request(
     )
     for item, one in zip(package.offers, offered, strict=True):
         fresh = gather(writer, around.agreement.id)
-        case = offers.input_for(
+        case = offer_input.input_for(
             writer, fresh, offer, one, envelope=envelope, problem=translate.problem_of(item), now=now
         )
         offers.decide_by_policy(ports, writer, fresh, offer, one, case)

@@ -8,7 +8,6 @@ answer        when every certificate of the request is decided, one response is 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from counterseal.domain import offer as offers_
 from counterseal.domain import resolve, rollover, trust
@@ -26,7 +25,6 @@ from counterseal.domain.offer import (
     OfferRejected,
 )
 from counterseal.domain.people import Actor, Permission
-from counterseal.domain.revocation import decide_revocation
 from counterseal.domain.trust import (
     Accept,
     Envelope,
@@ -34,88 +32,24 @@ from counterseal.domain.trust import (
     Input,
     NotPossible,
     Reject,
-    Revocation,
     Wait,
     WaitsFor,
 )
-from counterseal.domain.trusted_root import anchors_for
-from counterseal.domain.usage import BY_PROTOCOL, AssignmentState, Protocol, Side, Usage
+from counterseal.domain.usage import Side, Usage
 from counterseal.domain.work import Work, WorkKind
-from counterseal.engine import addresses, documents
+from counterseal.engine import addresses, documents, offer_input
 from counterseal.engine.ports import Ports, Reader, Writer
 from counterseal.engine.relationship import Relationship, carry_out_plan, gather
 from counterseal.engine.translate import cem as translate
-from counterseal.engine.translate import scx_inbound as translate_scx
 from counterseal.kernel.errors import CallerFault
 from counterseal.kernel.finding import Finding, Severity
 from counterseal.kernel.ids import DocumentId, Fingerprint, OfferedCertificateId, OfferId, OutboxId
-
-SUPPORTED: Final = {
-    Channel.CEM: frozenset({Usage.SIGN, Usage.ENCRYPT, Usage.TLS_SERVER, Usage.TLS_CLIENT}),
-    Channel.SCX: BY_PROTOCOL[Protocol.OFTP2],
-}
-"""What a partner's certificate can be used for here."""
 
 
 class DecisionRefused(CallerFault):
     """The decision cannot be taken; the sentence says why and what to do."""
 
     code = "offers.decision-refused"
-
-
-def input_for(
-    reader: Reader,
-    around: Relationship,
-    offer: Offer,
-    offered: OfferedCertificate,
-    *,
-    envelope: Envelope,
-    problem: str,
-    now: datetime,
-) -> Input:
-    """Everything that the policies look at."""
-    community_id = around.community.id
-    trusted = reader.trusted_roots(community_id)
-    anchors = anchors_for(trusted, around.partner.id)
-    revocation = (
-        decide_revocation(offered.certificate, trusted, around.partner.id, now) if offered.certificate else None
-    )
-    history = reader.assignments(
-        community_id=community_id, states={AssignmentState.RETIRED, AssignmentState.REVOKED}, side=Side.THEIRS
-    )
-    return Input(
-        certificate=offered.certificate,
-        chain=offered.chain,
-        problem=problem,
-        usages=offered.usages,
-        supported=SUPPORTED.get(offer.channel, frozenset()),
-        channel=offer.channel,
-        scx_type=offer.scx_type,
-        envelope=envelope,
-        agreement=around.agreement,
-        rules=around.community.rules,
-        assignments=around.assignments,
-        held={held.fingerprint: held for held in reader.certificates(community_id)},
-        retired=frozenset(a.fingerprint for a in history if a.state is AssignmentState.RETIRED),
-        revoked=frozenset(a.fingerprint for a in history if a.state is AssignmentState.REVOKED),
-        trusted_roots=anchors.roots,
-        listed_issuers=anchors.issuers,
-        named_old=named_old(reader, around, offer),
-        revocation=revocation or Revocation.UNKNOWN,
-        revocation_configured=revocation is not None,
-        respond_by=offer.respond_by,
-        now=now,
-    )
-
-
-def named_old(reader: Reader, around: Relationship, offer: Offer) -> frozenset[Fingerprint]:
-    """The partner's certificates that an SCX file names as the old one; none over other channels."""
-    if offer.channel is not Channel.SCX:
-        return frozenset()
-    theirs = {a.fingerprint for a in around.assignments if a.side is Side.THEIRS and a.accepts}
-    file = reader.document(offer.document_id).virtual_file
-    held = (h.certificate for f, h in around.held.items() if f in theirs)
-    return translate_scx.named_by(file.description if file is not None else "", held)
 
 
 def decide_by_policy(
@@ -215,7 +149,7 @@ def accept(
         for offered in _chosen(writer, offer, offered_ids):
             around = gather(writer, offer.agreement_id)
             evaluation = trust.evaluate(
-                input_for(
+                offer_input.input_for(
                     writer,
                     around,
                     offer,
@@ -420,7 +354,7 @@ def decide_later(ports: Ports, row: Work) -> None:
         offer = writer.offer(offered.offer_id)
         around = gather(writer, offer.agreement_id)
         if offered.state is OfferedState.PENDING:
-            case = input_for(
+            case = offer_input.input_for(
                 writer,
                 around,
                 offer,

@@ -15,7 +15,7 @@ from counterseal.domain.document import Document
 from counterseal.domain.offer import Offer, OfferAccepted, OfferedCertificate, OfferedState, OfferRejected
 from counterseal.domain.policies.matching import Match, match_scx
 from counterseal.domain.trust import Envelope
-from counterseal.engine import offers, scx_outbound
+from counterseal.engine import offer_input, offers, scx_outbound
 from counterseal.engine.ports import Ports, Writer
 from counterseal.engine.relationship import Relationship
 from counterseal.engine.translate import scx_inbound as translate
@@ -69,13 +69,13 @@ def receive(
         received_at=now,
     )
     writer.put(offer)
-    named = offers.named_old(writer, around, offer)
+    named = offer_input.named_old(writer, around, offer)
     match = _match(around, content, named)
     offered = _offered(ports, offer, content, match)
     envelope = Envelope(
         sender=around.agreement.partner_identity, claimed=None, signer=None, session_authenticated=authenticated
     )
-    case = offers.input_for(writer, around, offer, offered, envelope=envelope, problem=content.problem, now=now)
+    case = offer_input.input_for(writer, around, offer, offered, envelope=envelope, problem=content.problem, now=now)
     decided = offers.decide_by_policy(ports, writer, around, offer, offered, case)
     writer.record(_received(around, offer, decided, match, document, named))
     _record_decision(writer, offer, decided, now)
