@@ -1,5 +1,6 @@
 """What the tests of received certificate files share: Bravo sends them to Alpha in real sessions, a person of Alpha decides."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,8 +15,8 @@ from counterseal.domain.usage import AssignmentState, Side, Usage
 from counterseal.domain.virtual_file import RecordFormat, VirtualFile
 from counterseal.domain.work import WorkKind
 from counterseal.engine import certificates, documents, offers
-from counterseal.engine.oftp2 import certificate_files
 from counterseal.engine.ports import Window
+from counterseal.engine.worker import PERFORMERS
 from counterseal.kernel.ids import DocumentId
 from tests import builders as b
 from tests.configurations import key_file
@@ -128,7 +129,7 @@ def answer(alpha: Gateway) -> None:
         now=alpha.ports.clock.now(), owner="test", lease=timedelta(minutes=1), limit=50, kinds={WorkKind.ANSWER_OFFER}
     )
     for row in rows:
-        certificate_files.answer(alpha.ports, row)
+        asyncio.run(PERFORMERS[row.kind](alpha.ports, row))  # type: ignore[arg-type]  # a coroutine function
 
 
 def receipts(bravo: Gateway, document: Document) -> list[str]:
