@@ -76,6 +76,8 @@ def test_a_document_of_theirs_arrives_and_they_take_our_receipt(pair: Pair, form
     assert documents[0].file_name == (name_of(form, "in") if pair.product.knows_name(form, "in") else "")
     message = pair.gateway.messages(documents[0].id)[0]
     assert message.layers == pair.product.layers_in(form), "it came in another form"
+    if form.chunked:
+        assert {name.lower(): value for name, value in message.headers}.get("transfer-encoding") == "chunked"
     assert told.error == "", pair.peer.words()
     if form.receipt != "none":
         assert told.disposition.lower().endswith("processed"), told
