@@ -13,6 +13,7 @@ from counterseal.domain.exchange import Accepted, ExchangeState, Failed, Receive
 from counterseal.domain.offer import FirstApproval, OfferAccepted, OfferedState, OfferRejected
 from counterseal.domain.usage import AssignmentState
 from counterseal.kernel.conversation import InvalidTransition, allows
+from counterseal.kernel.ids import Fingerprint
 from tests.builders import NOW, a_document, an_assignment, an_exchange, an_offered_certificate
 
 LATER = NOW + timedelta(hours=1)
@@ -29,7 +30,7 @@ def make(event_type: Any) -> Any:
     if event_type in {OfferAccepted, FirstApproval, document.Cancelled}:
         return event_type(by="user:mara")
     if event_type is exchange.DeliverCame:
-        return event_type(fingerprint="ab" * 32)
+        return event_type(fingerprint=Fingerprint("ab" * 32))
     return event_type()
 
 
