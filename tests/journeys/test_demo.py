@@ -57,7 +57,12 @@ def test_the_demo_renews_a_certificate_and_every_step_happens() -> None:
         "The second session sent only what was missing",
         "It lies in Bravo's inbox once, octet for octet",
         "Alpha has the EERP, signed with Bravo's certificate over the hash of exactly this file: delivered",
-        "All 15 steps happened",
+        "One trust request with two exchanges, one by CEM and one by SCX Deliver",
+        "A person at Bravo accepts what came by CEM",
+        "A person at Bravo accepts what came by SCX",
+        "the EERP for that file is the yes",
+        "Alpha's Sent page says Complete, with both lines Accepted by answers from the wire",
+        "All 17 steps happened",
     ):
         assert claim in told
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from counterseal_sim.demo import beginning, ending, over_oftp2, renewal
+from counterseal_sim.demo import beginning, ending, over_oftp2, over_scx, renewal
 from counterseal_sim.demo.gateway import Gateway
 from counterseal_sim.demo.narration import Narrator, StepFailed
 from counterseal_sim.demo.scene import ADMINISTRATOR, Scene, open_scene
@@ -68,7 +68,7 @@ def _play(scene: Scene) -> None:
     ending.trade_on(scene)
     ending.deliver_late(scene, document_id, paper)
     ending.close(scene)
-    over_oftp2.trade_over_oftp2(scene)
+    over_scx.exchange_certificates(scene, over_oftp2.trade_over_oftp2(scene))
     narrator = scene.narrator
     sys.stdout.write(
         f"\nAll {narrator.steps} steps happened, {narrator.claims} claims were checked, in {narrator.seconds:.0f} seconds.\n"

@@ -32,12 +32,13 @@ class Sent:
     """Fingerprint."""
 
 
-def trade_over_oftp2(scene: Scene) -> None:
-    """All chapters."""
+def trade_over_oftp2(scene: Scene) -> str:
+    """All chapters. The fingerprint of the certificate that Alpha uses over OFTP2."""
     alpha, bravo = _connect(scene)
     sent = _send(scene, alpha, bravo)
     first = _see_it_break(scene, sent)
     _see_it_resumed(scene, sent, first)
+    return alpha
 
 
 def _connect(scene: Scene) -> tuple[str, str]:
