@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import errno
 import fcntl
-import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -35,7 +32,8 @@ from counterseal.engine import listeners, people
 from counterseal.engine.ports import Ports
 from counterseal.engine.worker import Worker
 from counterseal.kernel.errors import EnvironmentFault
-from counterseal.settings import LogFormat, Settings
+from counterseal.log import Log
+from counterseal.settings import Settings
 from counterseal.surfaces.cli.faults import FileTrouble
 from counterseal.surfaces.cli.wake import WakeClient
 from counterseal.surfaces.web import one_time_path
@@ -129,7 +127,7 @@ def close_ports(ports: Ports) -> None:
 def serve(settings: Settings, *, loaded: Callable[[], None]) -> None:
     """Runs the gateway until SIGTERM or SIGINT; what is in flight is finished. ``loaded`` is called once before it listens.
     Raises also ``AddressUnavailable``, ``AlreadyServed``."""
-    _set_up_log(settings.log_format)
+    Log(settings.log_format).take_over()
     ports = open_ports(settings)
     try:
         with contextlib.ExitStack() as until_the_end:
@@ -151,33 +149,6 @@ def _alone(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise AlreadyServed(f"another gateway process serves {data_dir}: stop it first") from error
         yield
-
-
-def _set_up_log(form: LogFormat) -> None:
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if form is LogFormat.JSON
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info] if form is LogFormat.JSON else []),
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(handlers=[_IntoTheLog()], level=logging.WARNING)
-
-
-class _IntoTheLog(logging.Handler):
-    """What libraries tell Python's own log, in the form of ours."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        more = {"exc_info": record.exc_info} if record.exc_info else {}
-        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **more)
 
 
 def _node(data_dir: Path) -> str:
@@ -210,8 +181,8 @@ class _Process:
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
         self._settings = settings
-        self._log = structlog.get_logger().warning
-        self._info = structlog.get_logger().info
+        log = Log(settings.log_format)
+        self._log, self._info = log.warning, log.info
         self._loop: asyncio.AbstractEventLoop | None = None
         self._oftp2 = OFTP2Service(log=self._log)
         self._ports = replace(

@@ -4,6 +4,7 @@ A page is a plain function from ``Visit`` to a response, run in a thread because
 this order: session, form, CSRF token, permission, then the page; and behind it the table that turns faults into pages.
 """
 
+import logging
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,6 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import quote
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,7 +34,7 @@ from counterseal.surfaces.web.rendering import Renderer, Shell
 from counterseal.surfaces.web.states import Tone
 from counterseal.surfaces.web.words import Times
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 MAXIMUM_PATH: Final = 2000
 
 
@@ -202,7 +202,7 @@ def _ours(visit: Visit, detail: str, code: str, *, status: int) -> Response:
     reference = new_reference(visit.ports)
     # As text: a renderer that shows local variables would put session secrets into the log.
     trace = traceback.format_exc()
-    _log.error("console.failed", reference=reference, path=visit.request.url.path, code=code, trace=trace)
+    _tell(reference=reference, path=visit.request.url.path, code=code, trace=trace)
     page = visit.render("error.html", reference=reference, detail=detail, code=code, times=visit.times(None))
     return HTMLResponse(page, status_code=status)
 
@@ -218,7 +218,7 @@ def faults_alone(request: Request, fault: Fault) -> Response:
     """The error page where not even the session could be read."""
     ports: Ports = request.app.state.ports
     reference = new_reference(ports)
-    _log.error("console.failed", reference=reference, path=request.url.path, code=fault.code, detail=fault.detail)
+    _tell(reference=reference, path=request.url.path, code=fault.code, detail=fault.detail)
     times = Times(now=ports.clock.now(), zone=UTC, zone_name="UTC")
     render: Renderer = request.app.state.render
     page = render("error.html", reference=reference, detail=fault.detail, code=fault.code, times=times)
@@ -253,3 +253,7 @@ def owned(community: Community, community_id: CommunityId, what: str) -> None:
     """Raises ``NotFound`` for a thing of another community, so that an address cannot be bent."""
     if community.id != community_id:
         raise NotFound(f"{community.name} has no such {what}")
+
+
+def _tell(**facts: str) -> None:
+    _log.error("console.failed", extra={"facts": facts})
