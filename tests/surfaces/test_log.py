@@ -14,13 +14,13 @@ def test_a_librarys_line_comes_in_our_form_with_its_facts() -> None:
     code = (
         "import logging; from counterseal.log import Log; from counterseal.settings import LogFormat;"
         "Log(LogFormat.JSON).take_over();"
-        "logging.getLogger('some.library').error('console.failed', extra={'facts': {'reference': 'R-1'}})"
+        "logging.getLogger('a_library').error('console.failed', extra={'facts': {'reference': 'R-1'}})"
     )
     line = json.loads(told(code).stderr)
     assert (line["event"], line["level"], line["logger"], line["reference"]) == (
         "console.failed",
         "error",
-        "some.library",
+        "a_library",
         "R-1",
     )
 
